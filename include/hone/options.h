@@ -1,0 +1,59 @@
+/* Options: the keys of a session, by the names and values that ONNX Runtime users know
+ * ("intra_op_num_threads" = "2"). One table declares them; the session, the tuner, the
+ * configuration file and the documentation read the same rows. */
+#ifndef HONE_OPTIONS_H
+#define HONE_OPTIONS_H
+
+#include <hone/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum hone_option_type {
+    HONE_OPTION_BOOL,   /* "true" or "false" (also 1/0, yes/no, on/off) */
+    HONE_OPTION_INT,    /* decimal, >= 0 */
+    HONE_OPTION_NUMBER, /* decimal fraction, >= 0; empty: none */
+    HONE_OPTION_CHOICE, /* one of `choices` */
+    HONE_OPTION_LIST,   /* names separated by commas */
+    HONE_OPTION_TEXT
+} hone_option_type;
+
+/* What a key does on a backend. */
+typedef enum hone_option_effect { HONE_EFFECT_NONE, HONE_EFFECT_SAME } hone_option_effect;
+
+typedef struct hone_option_info {
+    const char *key;
+    hone_option_type type;
+    const char *default_value;
+    const char *const *choices; /* NULL-terminated, or NULL */
+    hone_option_effect on_cpu, on_cuda, on_onnxruntime;
+    const char *help; /* one sentence */
+} hone_option_info;
+
+HONE_API size_t hone_option_count(void);
+HONE_API const hone_option_info *hone_option_get_info(size_t index);     /* NULL past the end */
+HONE_API const hone_option_info *hone_option_find_info(const char *key); /* NULL if unknown */
+
+typedef struct hone_options hone_options;
+
+/* All keys at their defaults. */
+HONE_API hone_status hone_options_create(hone_options **out, hone_error *error);
+HONE_API hone_status hone_options_clone(const hone_options *options, hone_options **out, hone_error *error);
+HONE_API void hone_options_destroy(hone_options *options);
+
+/* Sets a key. Errors: NOT_FOUND (unknown key: the message names the nearest known one), CONFIG
+ * (the value: the message lists what is allowed). */
+HONE_API hone_status hone_options_set(hone_options *options, const char *key, const char *value, hone_error *error);
+
+/* The value of a key in its normal form ("true", "2", "HEURISTIC"); NULL if unknown. Borrowed
+ * until the next set of the same key. */
+HONE_API const char *hone_options_get(const hone_options *options, const char *key);
+HONE_API bool hone_options_is_set(const hone_options *options, const char *key); /* explicitly set */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,73 @@
+/* Allocation with counting and fault injection; see alloc.h. */
+#include "base/alloc.h"
+
+#include "base/checked.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_uint_fast64_t g_count;
+static atomic_int_fast64_t g_fail_after = -1;
+
+static bool may_allocate(void) {
+    atomic_fetch_add_explicit(&g_count, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&g_fail_after, memory_order_relaxed) < 0)
+        return true;
+    int_fast64_t left = atomic_load(&g_fail_after);
+    while (left > 0 && !atomic_compare_exchange_weak(&g_fail_after, &left, left - 1)) {
+    }
+    return left != 0;
+}
+
+void *hone__malloc(size_t size) { return may_allocate() ? malloc(size ? size : 1) : NULL; }
+
+void *hone__calloc(size_t n, size_t size) {
+    size_t total;
+    if (!hone__mul_size(n, size, &total) || !may_allocate())
+        return NULL;
+    return calloc(1, total ? total : 1);
+}
+
+void *hone__realloc(void *ptr, size_t size) { return may_allocate() ? realloc(ptr, size ? size : 1) : NULL; }
+
+void *hone__malloc_aligned(size_t size) {
+    size_t rounded;
+    if (!hone__add_size(size ? size : 1, HONE_ALIGNMENT - 1, &rounded) || !may_allocate())
+        return NULL;
+    return aligned_alloc(HONE_ALIGNMENT, rounded & ~(size_t)(HONE_ALIGNMENT - 1));
+}
+
+void hone__free(void *ptr) { free(ptr); }
+void hone__free_aligned(void *ptr) { free(ptr); }
+
+char *hone__strdup(const char *s) {
+    size_t n = strlen(s) + 1;
+    char *copy = hone__malloc(n);
+    if (copy)
+        memcpy(copy, s, n);
+    return copy;
+}
+
+bool hone__grow(void **array, size_t *capacity, size_t need, size_t size) {
+    if (need <= *capacity)
+        return true;
+    size_t cap = *capacity ? *capacity : 8;
+    while (cap < need) {
+        if (cap > SIZE_MAX / 2)
+            return false;
+        cap *= 2;
+    }
+    size_t bytes;
+    if (!hone__mul_size(cap, size, &bytes))
+        return false;
+    void *grown = hone__realloc(*array, bytes);
+    if (!grown)
+        return false;
+    *array = grown;
+    *capacity = cap;
+    return true;
+}
+
+uint64_t hone__alloc_count(void) { return atomic_load_explicit(&g_count, memory_order_relaxed); }
+void hone__alloc_fail_after(int64_t n) { atomic_store(&g_fail_after, n); }

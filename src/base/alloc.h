@@ -1,0 +1,29 @@
+/* Memory: every allocation of the library goes through here, so that tests can count them and make
+ * them fail, and so that sizes are checked once. */
+#ifndef HONE_BASE_ALLOC_H
+#define HONE_BASE_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HONE_ALIGNMENT = 64 };
+
+void *hone__malloc(size_t size);
+void *hone__calloc(size_t n, size_t size); /* checked product */
+void *hone__realloc(void *ptr, size_t size);
+void *hone__malloc_aligned(size_t size); /* HONE_ALIGNMENT bytes; free with hone__free_aligned */
+void hone__free(void *ptr);
+void hone__free_aligned(void *ptr);
+char *hone__strdup(const char *s);
+
+/* Grows an array of elements of `size` bytes so that it holds `need` of them. False when out of
+ * memory, with the array as it was. */
+bool hone__grow(void **array, size_t *capacity, size_t need, size_t size);
+
+/* For tests. The count is of allocations by this process so far; fail_after n lets n more succeed,
+ * then fails every one until it is set to -1. */
+uint64_t hone__alloc_count(void);
+void hone__alloc_fail_after(int64_t n);
+
+#endif

@@ -1,0 +1,97 @@
+/* What binds an operator to a CPU kernel: one row per operator (or fused operator) and kernel.
+ *
+ * Life of a row: `match` when the session partitions the graph; `prepare` once per node (weights are
+ * packed here, into memory that the session owns); `plan` once per input-shape signature (algorithm,
+ * workspace, how the work is split); `run` any number of times, from any thread, allocating nothing.
+ * Rows are tried in the order of the table in cpu_registry.c; the first match serves; without a match the
+ * operator's reference evaluator does, and reports say "reference". */
+#ifndef HONE_EXEC_CPU_CPU_KERNEL_H
+#define HONE_EXEC_CPU_CPU_KERNEL_H
+
+#include "base/arena.h"
+#include "base/tensor.h"
+#include "graph/graph.h"
+#include "pool/pool.h"
+
+/* How a convolution picks its algorithm (key cudnn_conv_algo_search). */
+typedef enum hone__conv_search { HONE_CONV_DEFAULT, HONE_CONV_HEURISTIC, HONE_CONV_EXHAUSTIVE } hone__conv_search;
+
+/* What the session decided for all nodes. */
+typedef struct hone__cpu_config {
+    uint32_t isa;     /* bits of hone_isa */
+    int n_threads;    /* threads that will run one node */
+    hone__pool *pool; /* for timing in `plan` under EXHAUSTIVE; may be NULL */
+    hone__conv_search conv_search;
+    size_t max_workspace; /* bytes; 32 MiB when cudnn_conv_use_max_workspace is false, else SIZE_MAX */
+    bool tunable_enable;  /* use stored choices */
+    bool tunable_tuning;  /* time and store at first use */
+    /* The store of choices, kept by whoever made the session; NULL when there is none. Keys are short
+     * texts that name operator, shape, dtype, ISA and threads. get copies into value[size], false if
+     * absent. */
+    bool (*choice_get)(void *store, const char *key, char *value, size_t size);
+    void (*choice_put)(void *store, const char *key, const char *value);
+    void *choice_store;
+    int64_t l1d_bytes, l2_bytes, l3_bytes;
+} hone__cpu_config;
+
+typedef struct hone__cpu_prepare {
+    const hone__cpu_config *config;
+    hone__arena *arena; /* lives as long as the session; for states */
+    /* 64-byte aligned memory for packed weights, owned and counted by the session; NULL when out of memory. */
+    void *(*alloc_packed)(struct hone__cpu_prepare *ctx, size_t size);
+    void *user;
+    hone_error *error;
+} hone__cpu_prepare;
+
+typedef struct hone__cpu_plan {
+    const hone__cpu_config *config;
+    const hone__node *node;
+    /* Concrete shapes and types; data is NULL unless constant. Omitted inputs are NULL. */
+    const hone_tensor *const *in;
+    size_t n_in;
+    const hone_tensor *const *out; /* shapes of the outputs, inferred; omitted ones NULL */
+    size_t n_out;
+    hone__arena *arena; /* lives as long as the plan */
+    /* Results. */
+    size_t workspace_size; /* bytes, 64-byte aligned, private to the node while it runs */
+    int8_t inplace_input;  /* input whose memory output 0 may take over, or -1 */
+    const char *kernel;    /* name for reports: "f32_conv_winograd_f43" */
+    const char *algorithm; /* convolutions: "winograd_f43"; else "" */
+    const char *detail;    /* free text for the report (how long each candidate took), or NULL */
+    void *plan_state;
+    hone_error *error;
+} hone__cpu_plan;
+
+typedef struct hone__cpu_run {
+    const void *state;      /* from prepare */
+    const void *plan_state; /* from plan */
+    const hone_tensor *const *in;
+    hone_tensor *const *out;
+    size_t n_in, n_out;
+    void *workspace;
+    hone__pool *pool; /* NULL: one thread */
+    hone_error *error;
+} hone__cpu_run;
+
+typedef struct hone__cpu_kernel {
+    const char *domain, *op;  /* "" is ai.onnx */
+    int since_min, since_max; /* of the operator's row (op->since), inclusive; 0, 0: any */
+    const char *name;         /* "f32_conv" */
+    bool (*match)(const hone__node *node, const hone__cpu_config *config); /* dtypes, ranks, attributes */
+    hone_status (*prepare)(hone__cpu_prepare *ctx, const hone__node *node, void **state); /* NULL: none */
+    void (*release)(void *state);                                /* for what is not in the arena; may be NULL */
+    hone_status (*plan)(const void *state, hone__cpu_plan *ctx); /* NULL: no workspace, no plan state */
+    hone_status (*run)(hone__cpu_run *ctx);
+} hone__cpu_kernel;
+
+/* A family file (cpu_conv.c, cpu_gemm.c, ...) exports one table; cpu_registry.c lists them. */
+typedef struct hone__cpu_kernel_family {
+    const char *name;
+    const hone__cpu_kernel *rows;
+    size_t n_rows;
+} hone__cpu_kernel_family;
+
+/* The row that serves a node, or NULL. */
+const hone__cpu_kernel *hone__cpu_kernel_find(const hone__node *node, const hone__cpu_config *config);
+
+#endif

@@ -1,0 +1,28 @@
+/* A work-sharing thread pool. The calling thread works too, so a pool of n threads owns n-1 workers.
+ * Workers spin for a bounded time after work, then sleep. One pool may be shared by sessions:
+ * concurrent calls are safe; when the workers are busy with another call, the caller runs its own
+ * tasks alone rather than wait. Nested calls from a task run inline. */
+#ifndef HONE_POOL_POOL_H
+#define HONE_POOL_POOL_H
+
+#include <hone/status.h>
+#include <stddef.h>
+
+typedef struct hone__pool hone__pool;
+
+/* n_threads >= 1, the caller included. spin_us: how long an idle worker spins before it sleeps. */
+hone_status hone__pool_create(int n_threads, int spin_us, hone__pool **out, hone_error *error);
+void hone__pool_destroy(hone__pool *pool);
+int hone__pool_threads(const hone__pool *pool); /* NULL: 1 */
+
+/* Called as fn(arg, task, thread) for task = 0..n-1, each once; thread is in [0, threads) and no two
+ * tasks run on the same thread index at once, so it can index scratch memory. Returns when all are
+ * done. pool may be NULL: everything runs on the caller. Allocates nothing. */
+typedef void (*hone__pool_fn)(void *arg, size_t task, int thread);
+void hone__pool_run(hone__pool *pool, size_t n, hone__pool_fn fn, void *arg);
+
+/* The same over a range [0, n) cut into blocks of at least `grain`: fn(arg, begin, end, thread). */
+typedef void (*hone__pool_range_fn)(void *arg, size_t begin, size_t end, int thread);
+void hone__pool_run_range(hone__pool *pool, size_t n, size_t grain, hone__pool_range_fn fn, void *arg);
+
+#endif
