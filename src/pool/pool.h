@@ -16,12 +16,14 @@ void hone__pool_destroy(hone__pool *pool);
 int hone__pool_threads(const hone__pool *pool); /* NULL: 1 */
 
 /* Called as fn(arg, task, thread) for task = 0..n-1, each once; thread is in [0, threads) and no two
- * tasks run on the same thread index at once, so it can index scratch memory. Returns when all are
- * done. pool may be NULL: everything runs on the caller. Allocates nothing. */
+ * tasks of this call run on the same thread index at once, so it can index scratch memory that belongs
+ * to the call (calls that run at the same time, nested ones included, use the same indices). Returns
+ * when all are done. pool may be NULL: everything runs on the caller. Allocates nothing. */
 typedef void (*hone__pool_fn)(void *arg, size_t task, int thread);
 void hone__pool_run(hone__pool *pool, size_t n, hone__pool_fn fn, void *arg);
 
-/* The same over a range [0, n) cut into blocks of at least `grain`: fn(arg, begin, end, thread). */
+/* The same over a range [0, n) cut into blocks of at least `grain` whose borders are multiples of it:
+ * fn(arg, begin, end, thread). */
 typedef void (*hone__pool_range_fn)(void *arg, size_t begin, size_t end, int thread);
 void hone__pool_run_range(hone__pool *pool, size_t n, size_t grain, hone__pool_range_fn fn, void *arg);
 
