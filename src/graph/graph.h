@@ -112,9 +112,11 @@ struct hone__node {
     const char *op_type;
     int64_t opset;             /* version of the domain in force */
     const struct hone__op *op; /* NULL: unknown operator */
-    hone__graph *graph;
-    hone__value **inputs; /* [n_inputs]; NULL for an omitted optional input */
+    hone__graph *graph;        /* NULL once removed */
+    uint32_t id;               /* dense in the root graph: 0 .. hone__graph_node_count(root)-1 */
+    hone__value **inputs;      /* [n_inputs]; NULL for an omitted optional input */
     size_t n_inputs;
+    size_t *use_slots;     /* [n_inputs]: where inputs[i]->uses lists this input; kept by the editing functions */
     hone__value **outputs; /* [n_outputs]; NULL for an omitted output */
     size_t n_outputs;
     hone__attr *attrs;
@@ -131,6 +133,7 @@ typedef struct hone__opset {
 
 struct hone__graph {
     const char *name;
+    uint32_t id;         /* dense in the root: the root is 0, every graph comes after its parent */
     hone__graph *parent; /* NULL for the root */
     hone__node *owner;   /* node whose attribute this subgraph is */
     hone__node *first, *last;
@@ -149,6 +152,9 @@ hone_status hone__graph_create_subgraph(hone__graph *parent, const char *name, h
 void hone__graph_destroy(hone__graph *root);
 hone__arena *hone__graph_arena(const hone__graph *graph);
 size_t hone__graph_value_count(const hone__graph *graph); /* ids given out in the root so far */
+size_t hone__graph_node_count(const hone__graph *graph);
+/* The value with an id (0 .. value_count-1), wherever in the root it lives. */
+hone__value *hone__graph_value_at(const hone__graph *graph, size_t id);
 /* A deep copy of a root graph; constants are shared with (borrowed from) the original. */
 hone_status hone__graph_clone(const hone__graph *graph, hone__graph **out, hone_error *error);
 
@@ -159,7 +165,9 @@ size_t hone__graph_opset_count(const hone__graph *graph);
 hone__opset hone__graph_opset_at(const hone__graph *graph, size_t index);
 
 /* ---- building ---- */
-/* `name` is copied; NULL or a name in use gets a unique one made from `name` (or "v"). */
+/* `name` is copied; NULL or a name in use gets a unique one made from `name` (or "v"). In a graph that
+ * does not know the name yet the value is found under the name asked for as well, so that two branches
+ * of an If may both call a value "x". */
 hone_status hone__graph_add_value(hone__graph *graph, const char *name, hone__value **out, hone_error *error);
 hone__value *hone__graph_find_value(const hone__graph *graph, const char *name); /* this graph, then outwards */
 hone_status hone__graph_add_input(hone__graph *graph, hone__value *value, hone_error *error);
