@@ -53,6 +53,17 @@ HONE_API hone_status hone_options_set(hone_options *options, const char *key, co
 HONE_API const char *hone_options_get(const hone_options *options, const char *key);
 HONE_API bool hone_options_is_set(const hone_options *options, const char *key); /* explicitly set */
 
+/* A store of choices that tuning made (tunable_op_enable, tunable_op_tuning_enable), kept by the
+ * caller, who must let it outlive the sessions. Keys and values are short texts. Both functions may be
+ * called from any thread. `get` copies into value[size] and returns false when the key is absent. */
+typedef struct hone_choice_store {
+    void *user;
+    bool (*get)(void *user, const char *key, char *value, size_t size);
+    void (*put)(void *user, const char *key, const char *value);
+} hone_choice_store;
+HONE_API void hone_options_set_store(hone_options *options, const hone_choice_store *store); /* NULL: none */
+HONE_API hone_choice_store hone_options_get_store(const hone_options *options);
+
 #ifdef __cplusplus
 }
 #endif

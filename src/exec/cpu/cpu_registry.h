@@ -1,0 +1,10 @@
+/* The list of the CPU kernels' families. */
+#ifndef HONE_EXEC_CPU_CPU_REGISTRY_H
+#define HONE_EXEC_CPU_CPU_REGISTRY_H
+
+#include "exec/cpu/cpu_kernel.h"
+
+/* Ends with NULL. */
+const hone__cpu_kernel_family *const *hone__cpu_kernel_families(void);
+
+#endif
