@@ -1,6 +1,8 @@
 /* The CPU kernels' families, in the order in which their rows are tried; see cpu_kernel.h. */
 #include "exec/cpu/cpu_registry.h"
 
+#include "ops/op.h"
+
 #include <string.h>
 
 static const hone__cpu_kernel_family *const g_families[] = {
