@@ -2,6 +2,7 @@
  * arithmetic, comparisons and logic with numpy broadcasting, variadic Sum/Mean/Max/Min, Where, Cast. */
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_broadcast.h"
+#include "exec/cpu/cpu_registry.h"
 #include "kernels/eltwise/eltwise.h"
 
 #include <math.h>
@@ -520,7 +521,7 @@ typedef struct cast_args {
 
 static hone_dtype cast_target(const hone__node *node) {
     return hone__bind_has_output(node, 0) && hone__bind_is_tensor(node->outputs[0]) ? node->outputs[0]->type.dtype
-                                                                                   : HONE_DTYPE_UNDEFINED;
+                                                                                    : HONE_DTYPE_UNDEFINED;
 }
 
 static bool match_cast(const hone__node *node, const hone__cpu_config *config) {

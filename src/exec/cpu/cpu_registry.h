@@ -7,4 +7,7 @@
 /* Ends with NULL. */
 const hone__cpu_kernel_family *const *hone__cpu_kernel_families(void);
 
+/* The families. */
+extern const hone__cpu_kernel_family hone__cpu_family_eltwise;
+
 #endif
