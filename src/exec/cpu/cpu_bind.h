@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "exec/cpu/cpu_kernel.h"
+#include "ops/op.h"
 
 #include <limits.h>
 #include <string.h>
