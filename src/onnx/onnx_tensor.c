@@ -207,9 +207,9 @@ static hone_status create_typed(const hone__tensor_proto *t, hone_dtype dtype, i
 
 hone_status hone__onnx_tensor_create(const hone__tensor_proto *t, hone__onnx_source *source, unsigned flags,
                                      hone_tensor **out, hone_error *error) {
-    hone_dtype dtype;
-    int64_t count;
-    size_t size;
+    hone_dtype dtype = HONE_DTYPE_UNDEFINED;
+    int64_t count = 0;
+    size_t size = 0;
     *out = NULL;
     HONE_TRY(check_shape(t, source, &dtype, &count, &size, error));
     if (t->data_location == 1) {

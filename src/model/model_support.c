@@ -1,0 +1,124 @@
+/* Which nodes this build cannot run, and why: the operator is unknown, its opset is out of range, a
+ * type is not in its row, or nothing evaluates it. All of them at once. */
+#include "model/model.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "ops/op.h"
+
+#include <stdio.h>
+
+static hone_status add(hone_model *model, const hone__node *node, hone_dtype dtype, const char *reason) {
+    char *copy = hone__arena_strdup(&model->arena, reason);
+    if (!copy || !hone__grow((void **)&model->unsupported, &model->unsupported_capacity, model->n_unsupported + 1,
+                             sizeof *model->unsupported))
+        return HONE_ERROR_MEMORY;
+    model->unsupported[model->n_unsupported++] = (hone_unsupported){.node = node->name,
+                                                                    .op = node->op_type,
+                                                                    .domain = *node->domain ? node->domain : "ai.onnx",
+                                                                    .opset = node->opset,
+                                                                    .dtype = dtype,
+                                                                    .backend = "cpu",
+                                                                    .reason = copy};
+    return HONE_OK;
+}
+
+static hone_status add_unknown(hone_model *model, const hone__node *node) {
+    char reason[320];
+    const char *domain = *node->domain ? node->domain : "ai.onnx";
+    const hone__op *any = hone__op_find_any(node->domain, node->op_type);
+    if (!any)
+        snprintf(reason, sizeof reason, "operator %.80s of domain %.80s is unknown", node->op_type, domain);
+    else if (any->since > node->opset)
+        snprintf(reason, sizeof reason, "%.80s exists since opset %d of %.80s, the model imports %lld", node->op_type,
+                 any->since, domain, (long long)node->opset);
+    else
+        snprintf(reason, sizeof reason, "%.80s of opset %lld of %.80s is not implemented", node->op_type,
+                 (long long)node->opset, domain);
+    return add(model, node, HONE_DTYPE_UNDEFINED, reason);
+}
+
+/* The type of the tensors in a value; UNDEFINED when not known. */
+static hone_dtype inner_dtype(const hone__type *type) {
+    while (type && type->is_known && type->kind != HONE_KIND_TENSOR)
+        type = type->elem;
+    return type && type->is_known ? type->dtype : HONE_DTYPE_UNDEFINED;
+}
+
+static const hone__op_param *param_at(const hone__op_param *params, size_t n, size_t i) {
+    return n == 0 ? NULL : &params[i < n ? i : n - 1];
+}
+
+static hone_status check_types(hone_model *model, const hone__node *node) {
+    const hone__op *op = node->op;
+    for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        bool is_input = i < node->n_inputs;
+        size_t k = is_input ? i : i - node->n_inputs;
+        const hone__value *value = is_input ? node->inputs[k] : node->outputs[k];
+        const hone__op_param *param =
+            is_input ? param_at(op->inputs, op->n_inputs, k) : param_at(op->outputs, op->n_outputs, k);
+        hone_dtype dtype = value ? inner_dtype(&value->type) : HONE_DTYPE_UNDEFINED;
+        if (!param || !param->types || dtype == HONE_DTYPE_UNDEFINED || hone__dtype_in(dtype, param->types))
+            continue;
+        char reason[320];
+        snprintf(reason, sizeof reason, "%s \"%.80s\" of %.80s (since opset %d) cannot be %s",
+                 is_input ? "input" : "output", param->name ? param->name : "", node->op_type, op->since,
+                 hone_dtype_name(dtype));
+        return add(model, node, dtype, reason);
+    }
+    return HONE_OK;
+}
+
+static hone_status check_node(hone_model *model, const hone__node *node) {
+    if (!node->op)
+        return add_unknown(model, node);
+    char reason[320];
+    if (!node->op->eval && !(node->op->flags & HONE_OP_NO_EVAL)) {
+        snprintf(reason, sizeof reason, "%.80s (since opset %d) is known but nothing evaluates it", node->op_type,
+                 node->op->since);
+        return add(model, node, HONE_DTYPE_UNDEFINED, reason);
+    }
+    if (node->op->flags & HONE_OP_DEPRECATED) {
+        snprintf(reason, sizeof reason, "%.80s was removed from the standard in opset %d", node->op_type,
+                 node->op->since);
+        return add(model, node, HONE_DTYPE_UNDEFINED, reason);
+    }
+    return check_types(model, node);
+}
+
+/* Nesting is bounded by the graph itself. */
+static hone_status check_graph(hone_model *model, const hone__graph *graph) {
+    HONE_FOR_NODES(node, graph) {
+        HONE_TRY(check_node(model, node));
+        for (size_t a = 0; a < node->n_attrs; a++) {
+            const hone__attr *attr = &node->attrs[a];
+            if (attr->type == HONE_ATTR_GRAPH)
+                HONE_TRY(check_graph(model, attr->g));
+            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
+                HONE_TRY(check_graph(model, attr->graphs[i]));
+        }
+    }
+    return HONE_OK;
+}
+
+/* The list is a cache inside a model that is otherwise constant. */
+static void prepare(const hone_model *constant) {
+    hone_model *model = (hone_model *)(uintptr_t)constant;
+    pthread_mutex_lock(&model->mutex);
+    if (!model->has_unsupported) {
+        model->n_unsupported = 0;
+        /* Out of memory leaves the question open; the next call asks again. */
+        model->has_unsupported = check_graph(model, model->graph) == HONE_OK;
+    }
+    pthread_mutex_unlock(&model->mutex);
+}
+
+size_t hone_model_unsupported_count(const hone_model *model) {
+    prepare(model);
+    return model->n_unsupported;
+}
+
+const hone_unsupported *hone_model_get_unsupported(const hone_model *model, size_t index) {
+    prepare(model);
+    return index < model->n_unsupported ? &model->unsupported[index] : NULL;
+}
