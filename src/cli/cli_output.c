@@ -1,0 +1,169 @@
+/* Output, JSON, errors and exit codes; see cli.h. */
+#include "base/error.h"
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int hone__exit_code(hone_status status) {
+    switch (status) {
+    case HONE_OK:
+        return HONE_EXIT_DONE;
+    case HONE_ERROR_ARGUMENT:
+        return HONE_EXIT_USAGE;
+    case HONE_ERROR_MODEL:
+    case HONE_ERROR_UNSUPPORTED:
+    case HONE_ERROR_IO:
+    case HONE_ERROR_SHAPE:
+    case HONE_ERROR_TYPE:
+    case HONE_ERROR_NOT_FOUND:
+    case HONE_ERROR_CONFIG:
+        return HONE_EXIT_INPUT;
+    case HONE_ERROR_MEMORY:
+    case HONE_ERROR_LIMIT:
+    case HONE_ERROR_UNAVAILABLE:
+        return HONE_EXIT_MACHINE;
+    case HONE_ERROR_CANCELLED:
+    case HONE_ERROR_INTERNAL:
+        return HONE_EXIT_INTERNAL;
+    }
+    return HONE_EXIT_INTERNAL;
+}
+
+void hone__cli_print(const hone__cli *cli, const char *fmt, ...) {
+    if (cli->json_path && !strcmp(cli->json_path, "-"))
+        return;
+    va_list args;
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+}
+
+void hone__cli_remark(const hone__cli *cli, const char *fmt, ...) {
+    if (cli->quiet)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    fflush(stdout);
+    fputs("hone: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+const char *hone__cli_bold(const hone__cli *cli) { return cli->color ? "\033[1m" : ""; }
+const char *hone__cli_dim(const hone__cli *cli) { return cli->color ? "\033[2m" : ""; }
+const char *hone__cli_red(const hone__cli *cli) { return cli->color ? "\033[31m" : ""; }
+const char *hone__cli_yellow(const hone__cli *cli) { return cli->color ? "\033[33m" : ""; }
+const char *hone__cli_green(const hone__cli *cli) { return cli->color ? "\033[32m" : ""; }
+const char *hone__cli_plain(const hone__cli *cli) { return cli->color ? "\033[0m" : ""; }
+
+/* Prints cause and remedy as one sentence each. */
+static void print_error(const hone_error *error) {
+    fflush(stdout);
+    fputs("hone: error: ", stderr);
+    if (error->file[0] && !strstr(error->message, error->file))
+        fprintf(stderr, "%s: ", error->file);
+    fputs(error->message[0] ? error->message : hone_status_text(error->status), stderr);
+    bool has_node = error->node[0] && !strstr(error->message, error->node);
+    bool has_offset = error->offset >= 0 && !strstr(error->message, "byte ");
+    if (has_node || has_offset) {
+        fputs(" (", stderr);
+        if (has_node)
+            fprintf(stderr, "node %s%s", error->node, has_offset ? ", " : "");
+        if (has_offset)
+            fprintf(stderr, "byte %lld", (long long)error->offset);
+        fputc(')', stderr);
+    }
+    size_t n = strlen(error->message);
+    fputs(n && error->message[n - 1] == '.' && !has_node && !has_offset ? "\n" : ".\n", stderr);
+    if (error->hint[0]) {
+        n = strlen(error->hint);
+        fprintf(stderr, "hone: %s%s\n", error->hint, error->hint[n - 1] == '.' || error->hint[n - 1] == '?' ? "" : ".");
+    }
+}
+
+static json_t *error_json(const hone_error *error) {
+    json_t *e = json_object();
+    json_object_set_new(e, "status", json_string(hone_status_name(error->status)));
+    json_object_set_new(e, "message",
+                        json_string(error->message[0] ? error->message : hone_status_text(error->status)));
+    json_object_set_new(e, "file", error->file[0] ? json_string(error->file) : json_null());
+    json_object_set_new(e, "node", error->node[0] ? json_string(error->node) : json_null());
+    json_object_set_new(e, "hint", error->hint[0] ? json_string(error->hint) : json_null());
+    if (error->offset >= 0)
+        json_object_set_new(e, "offset", json_integer(error->offset));
+    json_t *root = json_object();
+    json_object_set_new(root, "error", e);
+    return root;
+}
+
+int hone__cli_fail(hone__cli *cli, const hone_error *error) {
+    hone_status status = error->status == HONE_OK ? HONE_ERROR_INTERNAL : error->status;
+    print_error(error);
+    if (cli->json_path)
+        hone__cli_write_json(cli, error_json(error), 0);
+    return hone__exit_code(status);
+}
+
+int hone__cli_fail_usage(hone__cli *cli, const char *hint, const char *fmt, ...) {
+    hone_error error;
+    char message[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    hone__fail(&error, HONE_ERROR_ARGUMENT, "%s", message);
+    hone__error_hint(&error, "%s", hint);
+    return hone__cli_fail(cli, &error);
+}
+
+static bool write_all(int fd, const char *data, size_t size) {
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+int hone__cli_write_json(hone__cli *cli, json_t *json, int code) {
+    if (!cli->json_path) {
+        json_decref(json);
+        return code;
+    }
+    hone_error error;
+    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) : NULL;
+    json_decref(json);
+    if (!text) {
+        cli->json_path = NULL;
+        hone__fail_memory(&error, "the JSON result");
+        return hone__cli_fail(cli, &error);
+    }
+    bool ok = true;
+    if (!strcmp(cli->json_path, "-")) {
+        /* Errors of standard output are found when it is flushed at the end. */
+        fputs(text, stdout);
+        fputc('\n', stdout);
+    } else {
+        size_t n = strlen(text);
+        text[n] = '\n';                                          /* in place of the NUL: the length is known */
+        ok = ftruncate(cli->json_fd, 0) == 0 || errno == EINVAL; /* EINVAL: a pipe or device */
+        ok = ok && write_all(cli->json_fd, text, n + 1);
+    }
+    free(text);
+    if (ok)
+        return code;
+    hone__fail(&error, HONE_ERROR_IO, "cannot write the JSON result: %s", strerror(errno));
+    hone__error_file(&error, cli->json_path, -1);
+    hone__error_hint(&error, "free space on the disk or name another file");
+    cli->json_path = NULL;
+    return hone__cli_fail(cli, &error);
+}
