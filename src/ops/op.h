@@ -124,6 +124,9 @@ hone_status hone__op_infer_node(hone__infer *ctx);
 /* Checks a node against its row without shapes: input/output counts, attributes known, required
  * ones present and of the right type. */
 hone_status hone__op_check_node(const hone__node *node, hone_error *error);
+/* Data propagation for small integer tensors (Shape, Gather, Concat, arithmetic, ...): sets out_sym where
+ * the row's inference left it NULL. Called by hone__op_infer_node; see op_propagate.c. */
+hone_status hone__op_propagate(hone__infer *ctx);
 /* Infers every value of a graph, subgraphs included; types already declared are merged (a
  * contradiction is an error that names the node). Constants propagate through integer arithmetic. */
 hone_status hone__graph_infer(hone__graph *graph, hone_error *error);
@@ -160,6 +163,16 @@ hone_status hone__eval_fail(hone__eval *ctx, hone_status status, const char *fmt
  * subgraphs are interpreted node by node. Used by constant folding, tests and the fallback. */
 hone_status hone__op_eval_node(const hone__node *node, const hone_tensor *const *in, size_t n_in, hone_tensor **out,
                                size_t n_out, hone_error *error);
+
+/* The value of an outer graph that a subgraph captures; NULL when it is not known. Borrowed. */
+typedef const hone_tensor *(*hone__value_lookup)(void *user, const hone__value *value);
+/* The same for a node whose subgraphs capture values (constants are found without `lookup`). */
+hone_status hone__op_eval_node_in(const hone__node *node, const hone_tensor *const *in, size_t n_in, hone_tensor **out,
+                                  size_t n_out, hone__value_lookup lookup, void *user, hone_error *error);
+/* Runs a whole graph by its reference evaluators, node by node: inputs borrowed (in the order of
+ * graph->inputs), outputs new and owned by the caller. lookup may be NULL for a root graph. */
+hone_status hone__graph_run(const hone__graph *graph, const hone_tensor *const *in, size_t n_in, hone_tensor **out,
+                            size_t n_out, hone__value_lookup lookup, void *user, hone_error *error);
 
 /* Tolerance of a backend's kernel against the reference evaluator, per operator and dtype: the table
  * stands in op_tolerance.c. |a-b| <= atol + rtol*|b|. */

@@ -1,0 +1,7 @@
+/* The families of operators: X(NAME) for each file ops_NAME.c, which exports hone__ops_NAME. */
+#ifndef HONE_OPS_OP_FAMILIES_H
+#define HONE_OPS_OP_FAMILIES_H
+
+#define HONE_OP_FAMILIES(X) X(identity)
+
+#endif
