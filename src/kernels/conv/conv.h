@@ -1,0 +1,164 @@
+/* Two-dimensional convolutions, fp32, NCHW in and out: the table of algorithms and how one is run.
+ *
+ * Where it stands: exec/cpu/cpu_conv.c picks a row for a layer, makes a plan (sizes and blocking, no
+ * memory), packs the weights once and runs the plan's phases on the thread pool. Nothing here allocates
+ * or starts threads: the caller gives packed weights, the table and the workspace, whose sizes the plan states.
+ *
+ * A plan runs in phases; within a phase tasks are independent, between phases the caller waits for all
+ * of them. Thread t of n_threads uses its own slice of the workspace.
+ *
+ * 1-D convolutions are 2-D ones with h = r = 1. Kernels never read outside x, z, w and never write outside y
+ * and the stated workspace. */
+#ifndef HONE_KERNELS_CONV_CONV_H
+#define HONE_KERNELS_CONV_CONV_H
+
+#include "kernels/activation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How activations lie in memory. One today; a channel-blocked layout carried through the graph joins here. */
+typedef enum hone__conv_layout { HONE_CONV_LAYOUT_NCHW } hone__conv_layout;
+
+/* y[n,k,oh,ow] = act(bias[k] + z + sum over c,r,s of x[n, g*C/G + c, oh*stride - pad + r*dil, ...] * w[k,c,r,s]).
+ * Bottom and right padding follow from oh and ow. */
+typedef struct hone__conv_desc {
+    size_t n, c, h, w; /* input; c counts all groups */
+    size_t k, r, s;    /* output channels and kernel */
+    size_t oh, ow;
+    size_t stride_h, stride_w, dil_h, dil_w;
+    size_t pad_top, pad_left;
+    size_t groups;
+    hone__conv_layout layout;
+    hone_act act;
+} hone__conv_desc;
+
+typedef struct hone__conv_algo hone__conv_algo;
+typedef struct hone__conv_ops hone__conv_ops; /* an ISA bundle; conv_ops.h */
+
+/* Blocking of the algorithms that are one GEMM per image and group. */
+typedef struct hone__conv_gemm_plan {
+    size_t depth;         /* c/groups * r * s */
+    size_t pixels;        /* oh * ow */
+    size_t block, n_block; /* pixels per task */
+    size_t chunk, n_chunk; /* output channels per task (multiple of the kernel's rows) */
+    size_t kc;            /* depth per pass */
+    size_t scratch;       /* floats per thread */
+} hone__conv_gemm_plan;
+
+typedef struct hone__conv_direct_plan {
+    hone__conv_desc flat; /* the layer as worked on: pointwise ones become one long row */
+    size_t rows, n_rows;  /* output rows per task, row chunks */
+    size_t n_kblock;      /* vector-pair blocks of output channels in a group */
+    size_t tile, chunk_c; /* pixels per tile; channels copied at once at borders */
+    size_t window;        /* floats in a row of the copied window */
+    size_t scratch;
+} hone__conv_direct_plan;
+
+/* Winograd and FFT: transform, one GEMM per frequency, transform back. */
+typedef struct hone__conv_spectral_plan {
+    size_t tile_h, tile_w;     /* input tile */
+    size_t out_h, out_w;       /* output tile */
+    size_t n_freq;
+    size_t depth, width;       /* GEMM sizes per frequency: c and k padded to vectors, doubled for FFT */
+    size_t n_nblock;           /* weight blocks across width */
+    size_t tiles_h, tiles_w, n_tiles; /* per image; all images */
+    bool is_fused, is_fft;
+    size_t block_tiles;        /* tiles per task */
+    size_t n_block, n_kchunk, kchunk; /* tasks; output channels per chunk in units of blocks */
+    size_t scratch;            /* floats per thread */
+    size_t fft_scratch;
+} hone__conv_spectral_plan;
+
+typedef struct hone__conv_depthwise_plan {
+    size_t multiplier;
+    size_t pitch;        /* floats in a row of a phase plane */
+    size_t plane_rows;   /* rows in a phase plane for one chunk */
+    size_t rows, n_rows; /* output rows per chunk; chunks */
+    size_t channels, n_channels; /* input channels per task; chunks */
+    size_t plane_size, flat_size, scratch;
+} hone__conv_depthwise_plan;
+
+typedef struct hone__conv_plan {
+    hone__conv_desc desc;
+    const hone__conv_algo *algo;
+    const hone__conv_ops *ops;
+    int n_threads;
+    size_t n_phases;
+    size_t packed_size, table_size, workspace_size; /* bytes; each wants 64-byte alignment */
+    uint64_t pack_key; /* plans with equal keys share packed weights (same algorithm, weights and ISA) */
+    union {
+        hone__conv_gemm_plan gemm;
+        hone__conv_direct_plan direct;
+        hone__conv_spectral_plan spectral;
+        hone__conv_depthwise_plan depthwise;
+    };
+} hone__conv_plan;
+
+typedef struct hone__conv_args {
+    const hone__conv_plan *plan;
+    const float *x;
+    const float *packed; /* from hone__conv_pack */
+    const void *table;   /* from hone__conv_fill_table; NULL when table_size is 0 */
+    const float *bias;   /* [k] or NULL */
+    const float *z;      /* like y, or NULL; must not overlap y */
+    float *y;
+    void *workspace;
+} hone__conv_args;
+
+struct hone__conv_algo {
+    const char *name;     /* "winograd_f43" */
+    const char *accuracy; /* one sentence */
+    bool (*applicable)(const hone__conv_desc *desc);
+    bool (*plan)(hone__conv_plan *plan); /* false: sizes overflow, or the algorithm is absurd for this shape */
+    void (*pack)(const hone__conv_plan *plan, const float *w, float *packed);
+    void (*fill_table)(const hone__conv_plan *plan, void *table); /* NULL: none */
+    size_t (*n_tasks)(const hone__conv_plan *plan, size_t phase);
+    void (*run)(const hone__conv_args *args, size_t phase, size_t task, int thread);
+    int variant; /* tile size or packer, private to the algorithm */
+};
+
+/* The table, and a row by name (NULL if there is none). */
+extern const hone__conv_algo hone__conv_algos[];
+extern const size_t hone__conv_n_algos;
+const hone__conv_algo *hone__conv_algo_find(const char *name);
+
+/* Makes a plan; false when the algorithm does not apply to the layer. isa: bits of hone_isa. */
+bool hone__conv_plan_init(hone__conv_plan *plan, const hone__conv_algo *algo, const hone__conv_desc *desc, uint32_t isa,
+                          int n_threads);
+const char *hone__conv_isa_name(const hone__conv_plan *plan); /* "generic", "avx2", "avx512" */
+
+/* w: [k, c/groups, r, s]. */
+void hone__conv_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_fill_table(const hone__conv_plan *plan, void *table);
+size_t hone__conv_n_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_run_task(const hone__conv_args *args, size_t phase, size_t task, int thread);
+
+/* Estimated seconds of a plan on this machine's kind (fitted on measurements, see conv_cost.c). */
+double hone__conv_cost(const hone__conv_plan *plan);
+/* Multiply-adds of the layer as it is defined, times two. */
+double hone__conv_flops(const hone__conv_desc *desc);
+
+/* ---- transposed convolutions: GEMM into columns, then col2im. x: [n,c,h,w], w: [c, k/groups, r, s] ---- */
+typedef struct hone__deconv_plan {
+    hone__conv_desc desc; /* oh, ow: of the output; pads: those taken from it */
+    const hone__conv_ops *ops;
+    int n_threads;
+    size_t n_phases, packed_size, workspace_size;
+    size_t rows, pixels, block, n_block, chunk, n_chunk, scratch;
+} hone__deconv_plan;
+
+typedef struct hone__deconv_args {
+    const hone__deconv_plan *plan;
+    const float *x, *packed, *bias;
+    float *y;
+    void *workspace;
+} hone__deconv_args;
+
+bool hone__deconv_plan_init(hone__deconv_plan *plan, const hone__conv_desc *desc, uint32_t isa, int n_threads);
+void hone__deconv_pack(const hone__deconv_plan *plan, const float *w, float *packed);
+size_t hone__deconv_n_tasks(const hone__deconv_plan *plan, size_t phase);
+void hone__deconv_run_task(const hone__deconv_args *args, size_t phase, size_t task, int thread);
+
+#endif

@@ -1,0 +1,70 @@
+/* What the convolution drivers share: rows' functions named for the table in conv_table.c, and sizes. */
+#ifndef HONE_KERNELS_CONV_CONV_INTERNAL_H
+#define HONE_KERNELS_CONV_CONV_INTERNAL_H
+
+#include "kernels/conv/conv_ops.h"
+
+#include "base/checked.h"
+
+/* Variants of the GEMM family (conv_gemm.c): how B panels come about. */
+enum { HONE_CONV_PACK_SEGMENTS, HONE_CONV_PACK_TABLE, HONE_CONV_PACK_IM2COL, HONE_CONV_PACK_POINTWISE };
+
+/* Floats to bytes, rounded up to a whole number of cache lines; false on overflow. */
+static inline bool hone__conv_bytes(size_t floats, size_t *bytes) {
+    if (floats > SIZE_MAX / 8)
+        return false;
+    *bytes = hone__round_up(floats * 4, 64);
+    return true;
+}
+/* Product of four sizes, or false. */
+static inline bool hone__conv_product(size_t a, size_t b, size_t c, size_t d, size_t *out) {
+    size_t p;
+    return hone__mul_size(a, b, &p) && hone__mul_size(p, c, &p) && hone__mul_size(p, d, out);
+}
+
+bool hone__conv_gemm_applicable(const hone__conv_desc *desc);
+bool hone__conv_pointwise_applicable(const hone__conv_desc *desc);
+bool hone__conv_gemm_plan_fill(hone__conv_plan *plan);
+void hone__conv_gemm_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_gemm_table(const hone__conv_plan *plan, void *table);
+size_t hone__conv_gemm_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_gemm_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
+
+bool hone__conv_direct_applicable(const hone__conv_desc *desc);
+bool hone__conv_direct_plan_fill(hone__conv_plan *plan);
+void hone__conv_direct_pack(const hone__conv_plan *plan, const float *w, float *packed);
+size_t hone__conv_direct_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
+
+bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
+bool hone__conv_fft_applicable(const hone__conv_desc *desc);
+bool hone__conv_spectral_plan_fill(hone__conv_plan *plan);
+void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_spectral_table(const hone__conv_plan *plan, void *table);
+size_t hone__conv_spectral_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_spectral_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
+
+bool hone__conv_depthwise_applicable(const hone__conv_desc *desc);
+bool hone__conv_depthwise_plan_fill(hone__conv_plan *plan);
+void hone__conv_depthwise_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_depthwise_table(const hone__conv_plan *plan, void *table);
+size_t hone__conv_depthwise_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_depthwise_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
+
+/* Weights in panels of mr rows for the pixel-vector kernel: [rows/mr][depth][mr]; w: [rows][depth]. */
+void hone__conv_pack_rows_panel(const float *w, size_t rows, size_t depth, size_t row_stride, size_t depth_stride,
+                                size_t mr, float *packed);
+/* One block of GEMM through the pixel-vector kernel: panels of `packed` rows [row0, row0+rows) times B panels, stored
+ * through out (first row's planes). scratch as hone__conv_gemm_block_scratch says. b: see pack_rows. */
+typedef struct hone__conv_block {
+    const hone__conv_ops *ops;
+    const float *packed; /* panels of the first row */
+    size_t depth, kc, rows, cols;
+    float *b, *acc;
+} hone__conv_block;
+typedef void (*hone__conv_fill_b)(void *user, size_t k0, size_t kc, float *b);
+void hone__conv_block_run(const hone__conv_block *block, hone__conv_fill_b fill, void *user, const hone__conv_out *out);
+size_t hone__conv_block_scratch(const hone__conv_ops *ops, size_t depth, size_t kc, size_t rows, size_t cols,
+                                size_t *b_floats);
+
+#endif

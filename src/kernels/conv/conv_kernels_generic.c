@@ -1,0 +1,28 @@
+/* The convolution kernels for four floats a vector, plain C: the reference of every vector version. */
+#include "kernels/conv/conv_ops.h"
+
+#include "kernels/conv/conv_gemm_impl.h"
+#include "kernels/conv/conv_store_impl.h"
+#include "kernels/conv/conv_winograd_impl.h"
+#include "kernels/conv/conv_fft_impl.h"
+
+const hone__conv_ops hone__conv_ops_generic = {
+    .isa = "generic",
+    .vw = VW,
+    .pv_mr = PV_MR,
+    .pv_nv = PV_NV,
+    .cv_mr = CV_MR,
+    .pv = pv_kernel,
+    .cv = cv_kernel,
+    .cv_walk = cv_walk_kernel,
+    .store_rows = store_rows,
+    .store_columns = store_columns,
+    .pack_rows = pack_rows,
+    .pack_table = pack_table,
+    .winograd_in = winograd_in,
+    .winograd_out = winograd_out,
+    .fft_in = fft_in,
+    .fft_out = fft_out,
+    .fir = fir,
+    .copy_strided = copy_strided,
+};

@@ -1,0 +1,130 @@
+/* Transformed weights of Winograd and FFT convolutions, and the FFT's twiddles. Done once per layer, in
+ * double precision. Layout: U[block][f][depth][vectors*vw], see conv_spectral.c. */
+#include "kernels/conv/conv_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* G of F(m,3), t x 3 (Lavin and Gray; points 0, 1, -1, 2, -2, 1/2, -1/2, infinity). */
+static const double G2[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+static const double G4[6][3] = {{1. / 4, 0, 0},
+                                {-1. / 6, -1. / 6, -1. / 6},
+                                {-1. / 6, 1. / 6, -1. / 6},
+                                {1. / 24, 1. / 12, 1. / 6},
+                                {1. / 24, -1. / 12, 1. / 6},
+                                {0, 0, 1}};
+static const double G6[8][3] = {{1, 0, 0},
+                                {-2. / 9, -2. / 9, -2. / 9},
+                                {-2. / 9, 2. / 9, -2. / 9},
+                                {1. / 90, 1. / 45, 2. / 45},
+                                {1. / 90, -1. / 45, 2. / 45},
+                                {32. / 45, 16. / 45, 8. / 45},
+                                {32. / 45, -16. / 45, 8. / 45},
+                                {0, 0, 1}};
+
+/* Address of U at (frequency, depth row, column of width). */
+static float *u_at(const hone__conv_plan *plan, float *packed, size_t f, size_t row, size_t column) {
+    const hone__conv_spectral_plan *p = &plan->spectral;
+    const size_t vw = plan->ops->vw, nr = 2 * vw, j = column / nr;
+    const size_t width = hone__min_size(2, p->width / vw - 2 * j) * vw;
+    return packed + j * p->n_freq * p->depth * nr + (f * p->depth + row) * width + column % nr;
+}
+
+static void pack_winograd(const hone__conv_plan *plan, const float *w, float *packed) {
+    const hone__conv_desc *d = &plan->desc;
+    const size_t t = plan->spectral.tile_h;
+    const double(*g)[3] = t == 4 ? G2 : t == 6 ? G4 : G6;
+    for (size_t k = 0; k < d->k; k++)
+        for (size_t c = 0; c < d->c; c++) {
+            const float *tap = w + (k * d->c + c) * 9;
+            double rows[8][3];
+            for (size_t i = 0; i < t; i++)
+                for (size_t s = 0; s < 3; s++)
+                    rows[i][s] = g[i][0] * (double)tap[s] + g[i][1] * (double)tap[3 + s] + g[i][2] * (double)tap[6 + s];
+            float *u = u_at(plan, packed, 0, c, k);
+            const size_t fs = (size_t)(u_at(plan, packed, 1, c, k) - u);
+            for (size_t i = 0; i < t; i++)
+                for (size_t j = 0; j < t; j++, u += fs)
+                    *u = (float)(rows[i][0] * g[j][0] + rows[i][1] * g[j][1] + rows[i][2] * g[j][2]);
+        }
+}
+
+static const double PI = 3.14159265358979323846;
+
+/* exp(-2 pi i a / n) */
+static void unit(size_t a, size_t n, double *re, double *im) {
+    const double angle = -2.0 * PI * (double)(a % n) / (double)n;
+    *re = cos(angle);
+    *im = sin(angle);
+}
+
+enum { MAX_KERNEL = 64 };
+
+/* Kernels are real: rows give s -> v in [0, lw/2], then columns r -> u in [0, lh). The result is conjugated, which makes
+ * the product a correlation, and scaled by 1/(lh*lw) for the unscaled inverse. */
+static void pack_fft_kernel(const hone__conv_plan *plan, const float *tap, size_t c, size_t k, float *packed) {
+    const hone__conv_desc *d = &plan->desc;
+    const hone__conv_spectral_plan *p = &plan->spectral;
+    const size_t vw = plan->ops->vw, lh = p->tile_h, lw = p->tile_w, nb = lw / 2 + 1;
+    const size_t half = p->depth / 2, column = k / vw * 2 * vw + k % vw;
+    const double scale = 1.0 / ((double)lh * (double)lw);
+    for (size_t v = 0; v < nb; v++) {
+        double re[MAX_KERNEL], im[MAX_KERNEL], er[MAX_KERNEL], ei[MAX_KERNEL];
+        for (size_t s = 0; s < d->s; s++)
+            unit(s * v, lw, &er[s], &ei[s]);
+        for (size_t r = 0; r < d->r; r++) {
+            re[r] = im[r] = 0;
+            for (size_t s = 0; s < d->s; s++) {
+                re[r] += er[s] * (double)tap[r * d->s + s];
+                im[r] += ei[s] * (double)tap[r * d->s + s];
+            }
+        }
+        for (size_t u = 0; u < lh; u++) {
+            double wr = 0, wi = 0, cr = 1, ci = 0, sr, si;
+            unit(u, lh, &sr, &si);
+            for (size_t r = 0; r < d->r; r++) {
+                wr += re[r] * cr - im[r] * ci;
+                wi += re[r] * ci + im[r] * cr;
+                const double t = cr * sr - ci * si;
+                ci = cr * si + ci * sr;
+                cr = t;
+            }
+            wr *= scale;
+            wi *= scale;
+            float *real = u_at(plan, packed, u * nb + v, c, column), *imag = u_at(plan, packed, u * nb + v, half + c, column);
+            real[0] = (float)wr;
+            imag[0] = (float)wi;
+            real[vw] = (float)-wi;
+            imag[vw] = (float)wr;
+        }
+    }
+}
+
+void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+    const hone__conv_desc *d = &plan->desc;
+    memset(packed, 0, plan->packed_size);
+    if (!plan->spectral.is_fft) {
+        pack_winograd(plan, w, packed);
+        return;
+    }
+    for (size_t k = 0; k < d->k; k++)
+        for (size_t c = 0; c < d->c; c++)
+            pack_fft_kernel(plan, w + (k * d->c + c) * d->r * d->s, c, k, packed);
+}
+
+static void twiddles(size_t n, float *tw) {
+    for (size_t j = 0; j < n / 2; j++) {
+        double re, im;
+        unit(j, n, &re, &im);
+        tw[2 * j] = (float)re;
+        tw[2 * j + 1] = (float)-im;
+    }
+}
+
+void hone__conv_spectral_table(const hone__conv_plan *plan, void *table) {
+    if (!plan->table_size)
+        return;
+    memset(table, 0, plan->table_size);
+    twiddles(plan->spectral.tile_w, table);
+    twiddles(plan->spectral.tile_h, (float *)table + plan->spectral.tile_w);
+}

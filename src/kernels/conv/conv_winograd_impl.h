@@ -1,0 +1,227 @@
+/* Winograd transforms, compiled per ISA; vectors run along channels.
+ *
+ * Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015); the matrices of F(4,3)
+ * and F(6,3) come from the Toom-Cook construction over the points 0, 1, -1, 2, -2 (, 1/2, -1/2) and infinity. */
+#ifndef HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
+#define HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
+
+#include "kernels/conv/conv_vec.h"
+
+/* d: t inputs, o: t outputs, t = m + 2; B^T d. */
+HONE_INLINE void wino_in_1d(const int m, const vf *d, vf *o) {
+    if (m == 2) {
+        o[0] = v_sub(d[0], d[2]);
+        o[1] = v_add(d[1], d[2]);
+        o[2] = v_sub(d[2], d[1]);
+        o[3] = v_sub(d[1], d[3]);
+    } else if (m == 4) {
+        const vf c4 = v_set1(4.0f), n4 = v_set1(-4.0f), n5 = v_set1(-5.0f), c2 = v_set1(2.0f), n2 = v_set1(-2.0f);
+        vf a = v_fma(n4, d[2], d[4]), b = v_fma(n4, d[1], d[3]);
+        vf e = v_sub(d[4], d[2]), f = v_sub(d[3], d[1]);
+        o[0] = v_fma(c4, d[0], v_fma(n5, d[2], d[4]));
+        o[1] = v_add(a, b);
+        o[2] = v_sub(a, b);
+        o[3] = v_fma(c2, f, e);
+        o[4] = v_fma(n2, f, e);
+        o[5] = v_fma(c4, d[1], v_fma(n5, d[3], d[5]));
+    } else {
+        const vf c5 = v_set1(5.25f), n4 = v_set1(-4.25f), h = v_set1(0.5f), q = v_set1(0.25f), n25 = v_set1(-2.5f);
+        const vf n125 = v_set1(-1.25f), two = v_set1(2.0f), four = v_set1(4.0f), n5 = v_set1(-5.0f);
+        vf a, b;
+        o[0] = v_fma(c5, v_sub(d[4], d[2]), v_sub(d[0], d[6]));
+        o[7] = v_fma(c5, v_sub(d[3], d[5]), v_sub(d[7], d[1]));
+        a = v_fma(n4, d[4], v_add(d[2], d[6]));
+        b = v_fma(n4, d[3], v_add(d[1], d[5]));
+        o[1] = v_add(a, b);
+        o[2] = v_sub(a, b);
+        a = v_fma(q, d[2], v_fma(n125, d[4], d[6]));
+        b = v_fma(h, d[1], v_fma(n25, d[3], v_mul(two, d[5])));
+        o[3] = v_add(a, b);
+        o[4] = v_sub(a, b);
+        a = v_fma(four, d[2], v_fma(n5, d[4], d[6]));
+        b = v_fma(two, d[1], v_fma(n25, d[3], v_mul(h, d[5])));
+        o[5] = v_add(a, b);
+        o[6] = v_sub(a, b);
+    }
+}
+
+/* A^T s: t inputs, m outputs. */
+HONE_INLINE void wino_out_1d(const int m, const vf *s, vf *o) {
+    if (m == 2) {
+        o[0] = v_add(v_add(s[0], s[1]), s[2]);
+        o[1] = v_sub(v_sub(s[1], s[2]), s[3]);
+    } else if (m == 4) {
+        const vf two = v_set1(2.0f), four = v_set1(4.0f), eight = v_set1(8.0f);
+        vf a = v_add(s[1], s[2]), b = v_sub(s[1], s[2]), c = v_add(s[3], s[4]), d = v_sub(s[3], s[4]);
+        o[0] = v_add(v_add(s[0], a), c);
+        o[1] = v_fma(two, d, b);
+        o[2] = v_fma(four, c, a);
+        o[3] = v_add(v_fma(eight, d, b), s[5]);
+    } else {
+        vf a = v_add(s[1], s[2]), b = v_sub(s[1], s[2]), c = v_add(s[3], s[4]), d = v_sub(s[3], s[4]);
+        vf e = v_add(s[5], s[6]), f = v_sub(s[5], s[6]);
+        o[0] = v_add(v_add(s[0], a), v_add(c, e));
+        o[1] = v_fma(v_set1(0.5f), f, v_fma(v_set1(2.0f), d, b));
+        o[2] = v_fma(v_set1(0.25f), e, v_fma(v_set1(4.0f), c, a));
+        o[3] = v_fma(v_set1(0.125f), f, v_fma(v_set1(8.0f), d, b));
+        o[4] = v_fma(v_set1(0.0625f), e, v_fma(v_set1(16.0f), c, a));
+        o[5] = v_add(v_fma(v_set1(0.03125f), f, v_fma(v_set1(32.0f), d, b)), s[7]);
+    }
+}
+
+/* t columns of VW rows (channels); no over-read: the last group overlaps the one before. */
+HONE_INLINE void wino_load_row(const int t, const float *p, size_t plane, vf *d) {
+    v_load_columns4(p, plane, d);
+    if (t == 6) {
+        vf e[4];
+        v_load_columns4(p + 2, plane, e);
+        d[4] = e[2];
+        d[5] = e[3];
+    } else if (t == 8) {
+        v_load_columns4(p + 4, plane, d + 4);
+    }
+}
+
+/* Copies a th x tw patch of up to VW channels, zeros outside the image and for missing channels: [VW][th][tw]. */
+static void patch_copy(const hone__conv_patch *patch, size_t th, size_t tw, float *dst) {
+    memset(dst, 0, VW * th * tw * sizeof(float));
+    ptrdiff_t w_lo = patch->w0 < 0 ? -patch->w0 : 0, w_hi = (ptrdiff_t)patch->w - patch->w0;
+    if (w_hi > (ptrdiff_t)tw)
+        w_hi = (ptrdiff_t)tw;
+    if (w_hi <= w_lo)
+        return;
+    for (size_t c = 0; c < patch->n_c; c++)
+        for (size_t i = 0; i < th; i++) {
+            ptrdiff_t ih = patch->h0 + (ptrdiff_t)i;
+            if (ih < 0 || ih >= (ptrdiff_t)patch->h)
+                continue;
+            const float *x = patch->x + c * patch->plane + (size_t)ih * patch->w;
+            float *d = dst + (c * th + i) * tw;
+            for (ptrdiff_t j = w_lo; j < w_hi; j++)
+                d[j] = x[patch->w0 + j];
+        }
+}
+
+HONE_INLINE bool patch_inside(const hone__conv_patch *p, size_t th, size_t tw) {
+    return p->n_c == VW && p->h0 >= 0 && p->w0 >= 0 && (size_t)p->h0 + th <= p->h && (size_t)p->w0 + tw <= p->w;
+}
+
+HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, size_t fs) {
+    const int t = m + 2;
+    float copy[VW * 64];
+    vf tmp[64], d[8], o[8];
+    const float *p;
+    size_t plane, ld;
+    if (patch_inside(patch, (size_t)t, (size_t)t)) {
+        p = patch->x + patch->h0 * (ptrdiff_t)patch->w + patch->w0;
+        plane = patch->plane;
+        ld = patch->w;
+    } else {
+        patch_copy(patch, (size_t)t, (size_t)t, copy);
+        p = copy;
+        plane = (size_t)(t * t);
+        ld = (size_t)t;
+    }
+    HONE_UNROLL
+    for (int i = 0; i < t; i++) {
+        wino_load_row(t, p + (size_t)i * ld, plane, d);
+        wino_in_1d(m, d, tmp + i * t);
+    }
+    HONE_UNROLL
+    for (int j = 0; j < t; j++) {
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            d[i] = tmp[i * t + j];
+        wino_in_1d(m, d, o);
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            v_store(v + (size_t)(i * t + j) * fs, o[i]);
+    }
+}
+
+static void winograd_in(int m, const hone__conv_patch *patch, float *v, size_t fs) {
+    if (m == 2)
+        wino_in(2, patch, v, fs);
+    else if (m == 4)
+        wino_in(4, patch, v, fs);
+    else
+        wino_in(6, patch, v, fs);
+}
+
+/* Stores m pixels (columns) of VW channels; z has the same strides. */
+HONE_INLINE void wino_store_row(const int m, vf *o, const float *z, float *y, size_t plane, const vf *bias,
+                                const act_vec *act) {
+    vf zv[8];
+    float pair[VW * 4];
+    for (int j = 0; j < 8; j++)
+        zv[j] = v_zero();
+    if (z && m == 2) {
+        for (size_t c = 0; c < VW; c++)
+            memcpy(pair + c * 4, z + c * plane, 2 * sizeof(float)), pair[c * 4 + 2] = pair[c * 4 + 3] = 0.0f;
+        v_load_columns4(pair, 4, zv);
+    } else if (z) {
+        wino_load_row(m, z, plane, zv);
+    }
+    HONE_UNROLL
+    for (int j = 0; j < m; j++) {
+        o[j] = v_add(o[j], *bias);
+        if (z)
+            o[j] = v_add(o[j], zv[j]);
+        o[j] = act_apply(o[j], act);
+    }
+    if (m == 2) {
+        o[2] = o[3] = v_zero();
+        v_store_columns4(pair, 4, o);
+        for (size_t c = 0; c < VW; c++)
+            memcpy(y + c * plane, pair + c * 4, 2 * sizeof(float));
+    } else {
+        v_store_columns4(y, plane, o);
+        if (m == 6)
+            v_store_columns4(y + 2, plane, o + 2);
+    }
+}
+
+HONE_INLINE void wino_out(const int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
+                          const hone__conv_out *out) {
+    const int t = m + 2;
+    const act_vec act = act_prepare(out->act);
+    const vf bias = out->bias ? v_loadn(out->bias, n_c) : v_zero();
+    vf tmp[64], s[8], o[8];
+    HONE_UNROLL
+    for (int j = 0; j < t; j++) {
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            s[i] = v_load(v + (size_t)(i * t + j) * fs);
+        wino_out_1d(m, s, o);
+        HONE_UNROLL
+        for (int i = 0; i < m; i++)
+            tmp[i * t + j] = o[i];
+    }
+    for (int j = 0; j < 8; j++)
+        o[j] = v_zero();
+    bool is_whole = n_c == VW && cols == (size_t)m;
+    for (size_t i = 0; i < rows; i++) {
+        wino_out_1d(m, tmp + i * (size_t)t, o);
+        if (is_whole) {
+            wino_store_row(m, o, out->z ? out->z + i * ld : NULL, out->y + i * ld, out->plane, &bias, &act);
+        } else {
+            float edge[8 * VW];
+            for (size_t j = 0; j < cols; j++)
+                v_store(edge + j * VW, o[j]);
+            store_columns_edge(edge, VW, cols, n_c, &bias, &act, out->z ? out->z + i * ld : NULL, out->y + i * ld,
+                               out->plane);
+        }
+    }
+}
+
+static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
+                         const hone__conv_out *out) {
+    if (m == 2)
+        wino_out(2, v, fs, n_c, rows, cols, ld, out);
+    else if (m == 4)
+        wino_out(4, v, fs, n_c, rows, cols, ld, out);
+    else
+        wino_out(6, v, fs, n_c, rows, cols, ld, out);
+}
+
+#endif
