@@ -25,8 +25,8 @@ typedef struct editor {
 
 static hone_status refuse(const editor *e, const hone__config_node *node, hone_error *error, const char *key,
                           const char *why) {
-    hone_status status = hone__fail(error, HONE_ERROR_CONFIG, "%s, line %d: \"%s\" cannot be changed safely: %s", e->file,
-                                    node->line + 1, key, why);
+    hone_status status = hone__fail(error, HONE_ERROR_CONFIG, "%s, line %d: \"%s\" cannot be changed safely: %s",
+                                    e->file, node->line + 1, key, why);
     hone__error_hint(error, "change that line by hand as the report recommends");
     hone__error_file(error, e->file, node->has_position ? (int64_t)node->start : -1);
     return status;
@@ -72,9 +72,9 @@ static void put_quoted(hone__strbuf *out, const char *text, char quote) {
 /* A bool in the words that the file uses: yes/no, on/off, True/False, 1/0. */
 static const char *bool_like(const char *old, const char *value) {
     bool is_true = !strcmp(value, "true");
-    static const char *const words[][2] = {{"yes", "no"}, {"Yes", "No"},     {"YES", "NO"},     {"on", "off"},
-                                           {"On", "Off"}, {"ON", "OFF"},     {"True", "False"}, {"TRUE", "FALSE"},
-                                           {"1", "0"}};
+    static const char *const words[][2] = {{"yes", "no"},     {"Yes", "No"},     {"YES", "NO"},
+                                           {"on", "off"},     {"On", "Off"},     {"ON", "OFF"},
+                                           {"True", "False"}, {"TRUE", "FALSE"}, {"1", "0"}};
     if (old && (is_true || !strcmp(value, "false")))
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
             if (!strcmp(old, words[i][0]) || !strcmp(old, words[i][1]))
@@ -324,7 +324,8 @@ static hone_status new_section(editor *e, const hone__config_node *root, const h
     splice *s = NULL;
     int column = root && root->kind == HONE_CONFIG_MAP && root->n_items ? root->items[0]->column : 0;
     size_t at = e->tree->documents[0].insert_at;
-    bool at_line_start = at == 0 || e->tree->data[at - 1] == '\n' || (at == 3 && !memcmp(e->tree->data, "\xEF\xBB\xBF", 3));
+    bool at_line_start =
+        at == 0 || e->tree->data[at - 1] == '\n' || (at == 3 && !memcmp(e->tree->data, "\xEF\xBB\xBF", 3));
     HONE_TRY(add_splice(e, at, 0, &s, error));
     hone__strbuf_printf(&s->text, "%s%*sonnx:%s", at_line_start ? "" : e->newline, column, "",
                         at_line_start ? e->newline : "");
@@ -405,9 +406,9 @@ hone_status hone__config_edit(const char *data, size_t size, const char *file, c
     if (status == HONE_OK)
         status = hone__config_verify(&before, &after, changes, n_changes, filter, file, error);
     if (status != HONE_OK) {
-        status = hone__fail(error, HONE_ERROR_CONFIG,
-                            "%s: its YAML is written in a way that cannot be edited without changing something else",
-                            file);
+        status =
+            hone__fail(error, HONE_ERROR_CONFIG,
+                       "%s: its YAML is written in a way that cannot be edited without changing something else", file);
         hone__error_hint(error, "add the recommended keys of the report under \"onnx:\" by hand");
         hone__error_file(error, file, -1);
     }

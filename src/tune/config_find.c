@@ -61,8 +61,8 @@ hone_status hone__config_check(const hone__config_tree *tree, const char *file, 
     if (!root || (root->kind == HONE_CONFIG_SCALAR && root->is_empty && !root->anchor && !root->has_tag))
         return HONE_OK;
     if (root->kind != HONE_CONFIG_MAP) {
-        hone_status status = hone__fail(error, HONE_ERROR_CONFIG, "%s: the file is not a mapping of keys to values",
-                                        file);
+        hone_status status =
+            hone__fail(error, HONE_ERROR_CONFIG, "%s: the file is not a mapping of keys to values", file);
         hone__error_hint(error, "a configuration looks like \"key: value\", one per line");
         hone__error_file(error, file, root->has_position ? (int64_t)root->start : -1);
         return status;
@@ -80,7 +80,8 @@ hone_status hone__config_check(const hone__config_tree *tree, const char *file, 
         return HONE_OK;
     hone_status status = fail_node(file, key, error, "is not a mapping, so keys cannot be added to it", "onnx");
     if (section->kind == HONE_CONFIG_ALIAS)
-        hone__error_hint(error, "write \"onnx:\" as a mapping of its own (\"<<: *%s\" may stand in it)", section->anchor);
+        hone__error_hint(error, "write \"onnx:\" as a mapping of its own (\"<<: *%s\" may stand in it)",
+                         section->anchor);
     else
         hone__error_hint(error, "write \"onnx:\" as a mapping of keys to values");
     return status;
@@ -175,7 +176,8 @@ hone_status hone__config_find(const hone__config_tree *tree, const char *key, co
         }
     }
     if (s.n_best > 1) {
-        hone_status status = hone__fail(error, HONE_ERROR_CONFIG, "%s: the key \"%s\" stands in lines %d and %d, and neither is under \"onnx:\"",
+        hone_status status = hone__fail(error, HONE_ERROR_CONFIG,
+                                        "%s: the key \"%s\" stands in lines %d and %d, and neither is under \"onnx:\"",
                                         file, key, s.best.key->line + 1, s.other_line + 1);
         hone__error_hint(error, "put the one that counts under a top-level section \"onnx:\"");
         hone__error_file(error, file, (int64_t)s.best.key->start);

@@ -117,6 +117,14 @@ static hone_status on_scalar(tree_builder *b, struct fy_event *event, hone_error
         node->is_empty = !node->has_position || node->start == node->end;
         break;
     }
+    if (node->style == HONE_CONFIG_BLOCK && node->has_position) {
+        /* The mark reaches into the indentation of the line after the block. */
+        size_t end = node->end;
+        while (end > node->start && b->tree->data[end - 1] == ' ')
+            end--;
+        if (end > node->start && b->tree->data[end - 1] == '\n')
+            node->end = end;
+    }
     if (node->style == HONE_CONFIG_SINGLE || node->style == HONE_CONFIG_DOUBLE) {
         /* libfyaml's marks leave the quotes out. */
         char quote = node->style == HONE_CONFIG_SINGLE ? '\'' : '"';
@@ -195,6 +203,17 @@ static hone_status on_document(tree_builder *b, hone_error *error) {
     return HONE_OK;
 }
 
+/* The line "..." that ends a document; its event carries no position. Only blank lines and comments
+ * stand between the last value and it. */
+static void find_end_marker(const hone__config_tree *tree, hone__config_document *document) {
+    size_t at = document->root ? document->root->end : 0;
+    for (; at + 3 <= tree->size; at++)
+        if ((at == 0 || tree->data[at - 1] == '\n') && !memcmp(tree->data + at, "...", 3)) {
+            document->insert_at = at;
+            return;
+        }
+}
+
 static hone_status on_event(tree_builder *b, struct fy_event *event, hone_error *error) {
     switch (event->type) {
     case FYET_DOCUMENT_START: {
@@ -206,10 +225,8 @@ static hone_status on_event(tree_builder *b, struct fy_event *event, hone_error 
         return on_document(b, error);
     }
     case FYET_DOCUMENT_END: {
-        struct fy_token *token = event->document_end.document_end;
-        const struct fy_mark *mark = token && !event->document_end.implicit ? fy_token_start_mark(token) : NULL;
-        if (mark)
-            b->tree->documents[b->tree->n_documents - 1].insert_at = mark->input_pos;
+        if (!event->document_end.implicit)
+            find_end_marker(b->tree, &b->tree->documents[b->tree->n_documents - 1]);
         return HONE_OK;
     }
     case FYET_MAPPING_START:
@@ -247,6 +264,29 @@ static hone_status fail_syntax(tree_builder *b, struct fy_diag *diag, hone_error
     return status;
 }
 
+/* Checked before libfyaml sees the text: 0.7 does not end on some truncated sequences. */
+static size_t first_bad_utf8(const char *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    for (size_t i = 0; i < size;) {
+        unsigned char c = p[i];
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        size_t n = c >= 0xF0 && c <= 0xF4 ? 3 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xC2 && c < 0xE0 ? 1 : 0;
+        if (n == 0 || size - i <= n)
+            return i;
+        for (size_t k = 1; k <= n; k++)
+            if ((p[i + k] & 0xC0) != 0x80)
+                return i;
+        if ((c == 0xE0 && p[i + 1] < 0xA0) || (c == 0xED && p[i + 1] > 0x9F) || (c == 0xF0 && p[i + 1] < 0x90) ||
+            (c == 0xF4 && p[i + 1] > 0x8F))
+            return i;
+        i += n + 1;
+    }
+    return size;
+}
+
 hone_status hone__config_tree_parse(const char *data, size_t size, const char *file, hone__config_tree *out,
                                     hone_error *error) {
     memset(out, 0, sizeof *out);
@@ -257,6 +297,12 @@ hone_status hone__config_tree_parse(const char *data, size_t size, const char *f
         hone_status bad = hone__fail(error, HONE_ERROR_CONFIG, "%s: a zero byte at offset %zu: not a text file", file,
                                      (size_t)(nul - data));
         hone__error_file(error, file, nul - data);
+        return bad;
+    }
+    size_t bad_at = first_bad_utf8(data, size);
+    if (bad_at < size) {
+        hone_status bad = hone__fail(error, HONE_ERROR_CONFIG, "%s: byte %zu is not valid UTF-8", file, bad_at);
+        hone__error_file(error, file, (int64_t)bad_at);
         return bad;
     }
     hone_status status = HONE_OK;
@@ -284,7 +330,7 @@ hone_status hone__config_tree_parse(const char *data, size_t size, const char *f
     diag = fy_diag_create(&diag_cfg);
     if (diag)
         fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
+    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_SLOPPY_FLOW_INDENTATION, .diag = diag};
     parser = diag ? fy_parser_create(&cfg) : NULL;
     if (!parser || fy_parser_set_string(parser, data, size)) {
         status = hone__fail_memory(error, "YAML parser");

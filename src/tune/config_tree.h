@@ -29,8 +29,9 @@ struct hone__config_node {
     bool is_empty;     /* scalars: nothing is written at all ("key:") */
     bool has_tag;      /* !!int and the like */
     bool has_position; /* false for some empty scalars */
-    size_t start, end; /* bytes, quotes, braces and '*' included; block scalars: the content lines; block maps: last content */
-    int line, column;  /* of start, from 0 */
+    size_t start,
+        end; /* bytes, quotes, braces and '*' included; block scalars: the content lines; block maps: last content */
+    int line, column;                /* of start, from 0 */
     size_t anchor_start, anchor_end; /* with the '&'; equal when there is none */
     const char *anchor;              /* name of the anchor, or of what an alias points at; NULL: none */
     const char *text;                /* scalars: the value after unquoting */

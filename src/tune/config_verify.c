@@ -126,6 +126,5 @@ hone_status hone__config_verify(hone__config_tree *before, hone__config_tree *af
         is_good = (!a && !b) || (a && b && same(&v, a, b));
     }
     is_good = is_good && all_set(&v, after, filter, file);
-    return is_good ? HONE_OK
-                   : hone__fail(error, HONE_ERROR_CONFIG, "%s: an edit would change something else", file);
+    return is_good ? HONE_OK : hone__fail(error, HONE_ERROR_CONFIG, "%s: an edit would change something else", file);
 }

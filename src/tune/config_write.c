@@ -20,7 +20,8 @@ static hone_status fail_io(hone_error *error, const char *path, const char *what
     if (code == ENOSPC || code == EDQUOT)
         hone__error_hint(error, "make room on that disk; the old file is as it was");
     else if (code == EROFS || code == EACCES || code == EPERM)
-        hone__error_hint(error, "make the folder writable (the file is replaced by a new one beside it) or name another file");
+        hone__error_hint(error,
+                         "make the folder writable (the file is replaced by a new one beside it) or name another file");
     hone__error_file(error, path, -1);
     return status;
 }
@@ -50,7 +51,8 @@ hone_status hone__config_read_file(const char *path, hone__strbuf *out, hone_err
         else
             hone__strbuf_append(out, chunk, (size_t)n);
         if (status == HONE_OK && out->size > MAX_FILE) {
-            status = hone__fail(error, HONE_ERROR_LIMIT, "%s has more than the 16 MB that a configuration may have", path);
+            status =
+                hone__fail(error, HONE_ERROR_LIMIT, "%s has more than the 16 MB that a configuration may have", path);
             hone__error_file(error, path, -1);
         }
     }
@@ -126,8 +128,8 @@ static hone_status check_unchanged(const char *path, const hone__strbuf *before,
     hone_status status = hone__config_read_file(path, &now, error);
     if (status == HONE_OK &&
         (now.size != before->size || (now.size && memcmp(now.data, before->data, now.size) != 0))) {
-        status = hone__fail(error, HONE_ERROR_IO, "%s was changed by somebody else in the meantime; it is left as it is",
-                            path);
+        status = hone__fail(error, HONE_ERROR_IO,
+                            "%s was changed by somebody else in the meantime; it is left as it is", path);
         hone__error_hint(error, "run the tuner again, or take over the values that the report recommends");
         hone__error_file(error, path, -1);
     }

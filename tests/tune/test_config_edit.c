@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,13 +22,20 @@ typedef struct edit_case {
     hone__config_change changes[4];
 } edit_case;
 
-#define THREADS {.key = "intra_op_num_threads", .value = "2"}
-#define SEARCH {.key = "cudnn_conv_algo_search", .value = "EXHAUSTIVE"}
-#define ARENA_OFF {.key = "enable_cpu_mem_arena", .value = "false"}
-#define BACKEND {.key = "backend", .value = "cpu"}
-#define MARK {.key = "fingerprint", .value = "hone: \"a\\b\"", .is_text = true}
-#define PROVIDERS {.key = "providers", .value = "A,B", .is_list = true}
-#define NO_LIMIT {.key = "gpu_mem_limit_gb", .value = ""}
+#define THREADS                                                                                                        \
+    { .key = "intra_op_num_threads", .value = "2" }
+#define SEARCH                                                                                                         \
+    { .key = "cudnn_conv_algo_search", .value = "EXHAUSTIVE" }
+#define ARENA_OFF                                                                                                      \
+    { .key = "enable_cpu_mem_arena", .value = "false" }
+#define BACKEND                                                                                                        \
+    { .key = "backend", .value = "cpu" }
+#define MARK                                                                                                           \
+    { .key = "fingerprint", .value = "hone: \"a\\b\"", .is_text = true }
+#define PROVIDERS                                                                                                      \
+    { .key = "providers", .value = "A,B", .is_list = true }
+#define NO_LIMIT                                                                                                       \
+    { .key = "gpu_mem_limit_gb", .value = "" }
 
 static bool accepts(void *user, const char *key, const char *text) {
     (void)user;
@@ -37,20 +44,33 @@ static bool accepts(void *user, const char *key, const char *text) {
 
 static const edit_case cases[] = {
     {"plain value", "onnx:\n  intra_op_num_threads: 4\n", "onnx:\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"comment after", "onnx:\n  intra_op_num_threads: 4   # four!\n  x: 1\n",
-     "onnx:\n  intra_op_num_threads: 2   # four!\n  x: 1\n", {THREADS}},
-    {"double quotes stay", "onnx:\n  intra_op_num_threads: \"4\"\n", "onnx:\n  intra_op_num_threads: \"2\"\n", {THREADS}},
-    {"single quotes stay", "onnx: \n  cudnn_conv_algo_search:   'DEFAULT'\t# c\n",
-     "onnx: \n  cudnn_conv_algo_search:   'EXHAUSTIVE'\t# c\n", {SEARCH}},
+    {"comment after",
+     "onnx:\n  intra_op_num_threads: 4   # four!\n  x: 1\n",
+     "onnx:\n  intra_op_num_threads: 2   # four!\n  x: 1\n",
+     {THREADS}},
+    {"double quotes stay",
+     "onnx:\n  intra_op_num_threads: \"4\"\n",
+     "onnx:\n  intra_op_num_threads: \"2\"\n",
+     {THREADS}},
+    {"single quotes stay",
+     "onnx: \n  cudnn_conv_algo_search:   'DEFAULT'\t# c\n",
+     "onnx: \n  cudnn_conv_algo_search:   'EXHAUSTIVE'\t# c\n",
+     {SEARCH}},
     {"quoted key", "\"onnx\":\n  'intra_op_num_threads' : 4\n", "\"onnx\":\n  'intra_op_num_threads' : 2\n", {THREADS}},
-    {"CRLF", "# h\r\nonnx:\r\n  intra_op_num_threads: 4\r\n  y: 1\r\n",
-     "# h\r\nonnx:\r\n  intra_op_num_threads: 2\r\n  y: 1\r\n", {THREADS}},
+    {"CRLF",
+     "# h\r\nonnx:\r\n  intra_op_num_threads: 4\r\n  y: 1\r\n",
+     "# h\r\nonnx:\r\n  intra_op_num_threads: 2\r\n  y: 1\r\n",
+     {THREADS}},
     {"CRLF add", "onnx:\r\n  y: 1\r\nz: 2\r\n", "onnx:\r\n  y: 1\r\n  intra_op_num_threads: 2\r\nz: 2\r\n", {THREADS}},
     {"CRLF new section", "y: 1\r\n", "y: 1\r\nonnx:\r\n  intra_op_num_threads: 2\r\n", {THREADS}},
-    {"byte order mark", "\xEF\xBB\xBFonnx:\n  intra_op_num_threads: 4\n", "\xEF\xBB\xBFonnx:\n  intra_op_num_threads: 2\n",
+    {"byte order mark",
+     "\xEF\xBB\xBFonnx:\n  intra_op_num_threads: 4\n",
+     "\xEF\xBB\xBFonnx:\n  intra_op_num_threads: 2\n",
      {THREADS}},
-    {"UTF-8 before", "# \xC3\xA9\xE2\x82\xAC\nname: \"\xF0\x9F\x9A\x80\"\nonnx: {intra_op_num_threads: 4}\n",
-     "# \xC3\xA9\xE2\x82\xAC\nname: \"\xF0\x9F\x9A\x80\"\nonnx: {intra_op_num_threads: 2}\n", {THREADS}},
+    {"UTF-8 before",
+     "# \xC3\xA9\xE2\x82\xAC\nname: \"\xF0\x9F\x9A\x80\"\nonnx: {intra_op_num_threads: 4}\n",
+     "# \xC3\xA9\xE2\x82\xAC\nname: \"\xF0\x9F\x9A\x80\"\nonnx: {intra_op_num_threads: 2}\n",
+     {THREADS}},
     {"no final newline", "onnx:\n  intra_op_num_threads: 4", "onnx:\n  intra_op_num_threads: 2", {THREADS}},
     {"no final newline, add", "onnx:\n  y: 1", "onnx:\n  y: 1\n  intra_op_num_threads: 2", {THREADS}},
     {"no final newline, section", "y: 1", "y: 1\nonnx:\n  intra_op_num_threads: 2", {THREADS}},
@@ -59,96 +79,179 @@ static const edit_case cases[] = {
     {"comment without newline", "a: 1\n# end", "a: 1\n# end\nonnx:\n  intra_op_num_threads: 2", {THREADS}},
     {"marker only", "---\n", "---\nonnx:\n  intra_op_num_threads: 2\n", {THREADS}},
     {"marker without newline", "---", "---\nonnx:\n  intra_op_num_threads: 2", {THREADS}},
-    {"key elsewhere", "server:\n  port: 80\n  intra_op_num_threads: 8 # s\n",
-     "server:\n  port: 80\n  intra_op_num_threads: 2 # s\n", {THREADS}},
+    {"key elsewhere",
+     "server:\n  port: 80\n  intra_op_num_threads: 8 # s\n",
+     "server:\n  port: 80\n  intra_op_num_threads: 2 # s\n",
+     {THREADS}},
     {"key at the top", "intra_op_num_threads: 8\nb: 1\n", "intra_op_num_threads: 2\nb: 1\n", {THREADS}},
-    {"onnx comes first", "intra_op_num_threads: 8\nonnx:\n  intra_op_num_threads: 9\n",
-     "intra_op_num_threads: 8\nonnx:\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"deeper in onnx", "intra_op_num_threads: 8\nonnx:\n  cpu:\n    intra_op_num_threads: 9\n",
-     "intra_op_num_threads: 8\nonnx:\n  cpu:\n    intra_op_num_threads: 2\n", {THREADS}},
-    {"in a list of maps", "models:\n- name: a\n  intra_op_num_threads: 8\n", "models:\n- name: a\n  intra_op_num_threads: 2\n",
+    {"onnx comes first",
+     "intra_op_num_threads: 8\nonnx:\n  intra_op_num_threads: 9\n",
+     "intra_op_num_threads: 8\nonnx:\n  intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"deeper in onnx",
+     "intra_op_num_threads: 8\nonnx:\n  cpu:\n    intra_op_num_threads: 9\n",
+     "intra_op_num_threads: 8\nonnx:\n  cpu:\n    intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"in a list of maps",
+     "models:\n- name: a\n  intra_op_num_threads: 8\n",
+     "models:\n- name: a\n  intra_op_num_threads: 2\n",
      {THREADS}},
     {"two places", "a: {intra_op_num_threads: 8}\nb: {intra_op_num_threads: 8}\n", NULL, {THREADS}},
-    {"somebody else's backend", "cache:\n  backend: redis\n", "cache:\n  backend: redis\nonnx:\n  backend: cpu\n", {BACKEND}},
+    {"somebody else's backend",
+     "cache:\n  backend: redis\n",
+     "cache:\n  backend: redis\nonnx:\n  backend: cpu\n",
+     {BACKEND}},
     {"our backend elsewhere", "run:\n  backend: cuda\n", "run:\n  backend: cpu\n", {BACKEND}},
-    {"flow map", "onnx: {a: 1, intra_op_num_threads: 4, b: [1, 2]} # f\n",
-     "onnx: {a: 1, intra_op_num_threads: 2, b: [1, 2]} # f\n", {THREADS}},
-    {"flow map, add", "onnx: {a: 1} # f\n", "onnx: {a: 1, intra_op_num_threads: 2, cudnn_conv_algo_search: EXHAUSTIVE} # f\n",
+    {"flow map",
+     "onnx: {a: 1, intra_op_num_threads: 4, b: [1, 2]} # f\n",
+     "onnx: {a: 1, intra_op_num_threads: 2, b: [1, 2]} # f\n",
+     {THREADS}},
+    {"flow map, add",
+     "onnx: {a: 1} # f\n",
+     "onnx: {a: 1, intra_op_num_threads: 2, cudnn_conv_algo_search: EXHAUSTIVE} # f\n",
      {THREADS, SEARCH}},
     {"flow map, trailing comma", "onnx: {a: 1, }\n", "onnx: {a: 1, intra_op_num_threads: 2, }\n", {THREADS}},
     {"flow map, empty value", "onnx: {a: , b}\n", "onnx: {a: , b, intra_op_num_threads: 2}\n", {THREADS}},
     {"flow map, last empty", "onnx: {b, a: }\n", "onnx: {b, a:, intra_op_num_threads: 2 }\n", {THREADS}},
     {"empty flow map", "onnx: {}\nz: 1\n", "onnx: {intra_op_num_threads: 2}\nz: 1\n", {THREADS}},
-    {"flow over lines", "onnx: {\n  a: 1, # one\n  b: 2  # two\n}\n",
-     "onnx: {\n  a: 1, # one\n  b: 2, intra_op_num_threads: 2  # two\n}\n", {THREADS}},
+    {"flow over lines",
+     "onnx: {\n  a: 1, # one\n  b: 2  # two\n}\n",
+     "onnx: {\n  a: 1, # one\n  b: 2, intra_op_num_threads: 2  # two\n}\n",
+     {THREADS}},
     {"flow root", "{a: 1, b: {c: 2}}\n", "{a: 1, b: {c: 2}, onnx: {intra_op_num_threads: 2}}\n", {THREADS}},
-    {"JSON", "{\n  \"a\": 1,\n  \"onnx\": {\"intra_op_num_threads\": 4}\n}\n",
-     "{\n  \"a\": 1,\n  \"onnx\": {\"intra_op_num_threads\": 2}\n}\n", {THREADS}},
-    {"JSON, add", "{\"a\": 1}\n", "{\"a\": 1, \"onnx\": {\"intra_op_num_threads\": 2, \"cudnn_conv_algo_search\": \"EXHAUSTIVE\"}}\n",
+    {"JSON",
+     "{\n  \"a\": 1,\n  \"onnx\": {\"intra_op_num_threads\": 4}\n}\n",
+     "{\n  \"a\": 1,\n  \"onnx\": {\"intra_op_num_threads\": 2}\n}\n",
+     {THREADS}},
+    {"JSON, add",
+     "{\"a\": 1}\n",
+     "{\"a\": 1, \"onnx\": {\"intra_op_num_threads\": 2, \"cudnn_conv_algo_search\": \"EXHAUSTIVE\"}}\n",
      {THREADS, SEARCH}},
-    {"onnx empty", "a: 1\nonnx:   # todo\nz: 1\n", "a: 1\nonnx:   # todo\n  intra_op_num_threads: 2\nz: 1\n", {THREADS}},
-    {"onnx null", "a: 1\nonnx: null # todo\nz: 1\n", "a: 1\nonnx: # todo\n  intra_op_num_threads: 2\nz: 1\n", {THREADS}},
+    {"onnx empty",
+     "a: 1\nonnx:   # todo\nz: 1\n",
+     "a: 1\nonnx:   # todo\n  intra_op_num_threads: 2\nz: 1\n",
+     {THREADS}},
+    {"onnx null",
+     "a: 1\nonnx: null # todo\nz: 1\n",
+     "a: 1\nonnx: # todo\n  intra_op_num_threads: 2\nz: 1\n",
+     {THREADS}},
     {"onnx tilde at the end", "onnx: ~", "onnx:\n  intra_op_num_threads: 2", {THREADS}},
     {"onnx null in flow", "{a: 1, onnx: null}\n", "{a: 1, onnx: {intra_op_num_threads: 2}}\n", {THREADS}},
     {"onnx is a list", "onnx:\n- a\n", NULL, {THREADS}},
     {"onnx is a word", "onnx: fast\n", NULL, {THREADS}},
     {"onnx is an alias", "c: &c {a: 1}\nonnx: *c\n", NULL, {THREADS}},
-    {"indent by four", "server:\n    port: 1\n", "server:\n    port: 1\nonnx:\n    intra_op_num_threads: 2\n", {THREADS}},
-    {"indent of the section", "onnx:\n      y: 1 # c\n      # tail\nz: 2\n",
-     "onnx:\n      y: 1 # c\n      intra_op_num_threads: 2\n      # tail\nz: 2\n", {THREADS}},
+    {"indent by four",
+     "server:\n    port: 1\n",
+     "server:\n    port: 1\nonnx:\n    intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"indent of the section",
+     "onnx:\n      y: 1 # c\n      # tail\nz: 2\n",
+     "onnx:\n      y: 1 # c\n      intra_op_num_threads: 2\n      # tail\nz: 2\n",
+     {THREADS}},
     {"indented root", "  a: 1\n  b: 2\n", "  a: 1\n  b: 2\n  onnx:\n    intra_op_num_threads: 2\n", {THREADS}},
-    {"nested last value", "onnx:\n  y:\n    z:\n      - 1\n      - 2 # two\n\nq: 1\n",
-     "onnx:\n  y:\n    z:\n      - 1\n      - 2 # two\n  intra_op_num_threads: 2\n\nq: 1\n", {THREADS}},
-    {"block scalar last", "onnx:\n  y: |\n    text\n    more\nq: 1\n",
-     "onnx:\n  y: |\n    text\n    more\n  intra_op_num_threads: 2\nq: 1\n", {THREADS}},
-    {"kept blank lines", "onnx:\n  y: |+\n    text\n\n\nq: 1\n", "onnx:\n  y: |+\n    text\n\n\n  intra_op_num_threads: 2\nq: 1\n",
+    {"nested last value",
+     "onnx:\n  y:\n    z:\n      - 1\n      - 2 # two\n\nq: 1\n",
+     "onnx:\n  y:\n    z:\n      - 1\n      - 2 # two\n  intra_op_num_threads: 2\n\nq: 1\n",
+     {THREADS}},
+    {"block scalar last",
+     "onnx:\n  y: |\n    text\n    more\nq: 1\n",
+     "onnx:\n  y: |\n    text\n    more\n  intra_op_num_threads: 2\nq: 1\n",
+     {THREADS}},
+    {"kept blank lines",
+     "onnx:\n  y: |+\n    text\n\n\nq: 1\n",
+     "onnx:\n  y: |+\n    text\n\n\n  intra_op_num_threads: 2\nq: 1\n",
      {THREADS}},
     {"kept blank lines at the end", "a: |+\n  t\n\n", "a: |+\n  t\n\nonnx:\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"value is a block", "onnx:\n  intra_op_num_threads: |-\n    4\n  z: 1\n", "onnx:\n  intra_op_num_threads: 2\n  z: 1\n",
+    {"value is a block",
+     "onnx:\n  intra_op_num_threads: |-\n    4\n  z: 1\n",
+     "onnx:\n  intra_op_num_threads: 2\n  z: 1\n",
      {THREADS}},
-    {"value on the next line", "onnx:\n  intra_op_num_threads:\n    4 # c\n", "onnx:\n  intra_op_num_threads:\n    2 # c\n",
+    {"value on the next line",
+     "onnx:\n  intra_op_num_threads:\n    4 # c\n",
+     "onnx:\n  intra_op_num_threads:\n    2 # c\n",
      {THREADS}},
-    {"value over lines", "onnx:\n  intra_op_num_threads: 4\n    5\n  z: 1\n", "onnx:\n  intra_op_num_threads: 2\n  z: 1\n",
+    {"value over lines",
+     "onnx:\n  intra_op_num_threads: 4\n    5\n  z: 1\n",
+     "onnx:\n  intra_op_num_threads: 2\n  z: 1\n",
      {THREADS}},
-    {"value missing", "onnx:\n  intra_op_num_threads:\n  z: 1\n", "onnx:\n  intra_op_num_threads: 2\n  z: 1\n", {THREADS}},
-    {"value missing, comment", "onnx:\n  intra_op_num_threads:  # none\n", "onnx:\n  intra_op_num_threads: 2  # none\n", {THREADS}},
+    {"value missing",
+     "onnx:\n  intra_op_num_threads:\n  z: 1\n",
+     "onnx:\n  intra_op_num_threads: 2\n  z: 1\n",
+     {THREADS}},
+    {"value missing, comment",
+     "onnx:\n  intra_op_num_threads:  # none\n",
+     "onnx:\n  intra_op_num_threads: 2  # none\n",
+     {THREADS}},
     {"value null", "onnx:\n  intra_op_num_threads: ~\n", "onnx:\n  intra_op_num_threads: 2\n", {THREADS}},
     {"to null", "onnx:\n  gpu_mem_limit_gb: 4 # GB\n", "onnx:\n  gpu_mem_limit_gb: null # GB\n", {NO_LIMIT}},
     {"tag stays", "onnx:\n  intra_op_num_threads: !!int 4\n", "onnx:\n  intra_op_num_threads: !!int 2\n", {THREADS}},
-    {"bool in the file's words", "onnx:\n  enable_cpu_mem_arena: yes # y\n", "onnx:\n  enable_cpu_mem_arena: no # y\n", {ARENA_OFF}},
-    {"bool with a capital", "onnx: {enable_cpu_mem_arena: True}\n", "onnx: {enable_cpu_mem_arena: False}\n", {ARENA_OFF}},
-    {"alias as value", "n: &n 4\nonnx:\n  intra_op_num_threads: *n\nz: *n\n", "n: &n 4\nonnx:\n  intra_op_num_threads: 2\nz: *n\n",
+    {"bool in the file's words",
+     "onnx:\n  enable_cpu_mem_arena: yes # y\n",
+     "onnx:\n  enable_cpu_mem_arena: no # y\n",
+     {ARENA_OFF}},
+    {"bool with a capital",
+     "onnx: {enable_cpu_mem_arena: True}\n",
+     "onnx: {enable_cpu_mem_arena: False}\n",
+     {ARENA_OFF}},
+    {"alias as value",
+     "n: &n 4\nonnx:\n  intra_op_num_threads: *n\nz: *n\n",
+     "n: &n 4\nonnx:\n  intra_op_num_threads: 2\nz: *n\n",
      {THREADS}},
-    {"anchor without users", "onnx:\n  intra_op_num_threads: &n 4\n", "onnx:\n  intra_op_num_threads: &n 2\n", {THREADS}},
-    {"anchor with users", "onnx:\n  intra_op_num_threads: &n 4 # n\nworkers: *n\nmore: *n\n",
-     "onnx:\n  intra_op_num_threads: 2 # n\nworkers: &n 4\nmore: *n\n", {THREADS}},
-    {"merged mapping", "base: &b\n  intra_op_num_threads: 4\nonnx:\n  <<: *b\n  z: 1\nother:\n  <<: *b\n",
-     "base: &b\n  intra_op_num_threads: 4\nonnx:\n  <<: *b\n  z: 1\n  intra_op_num_threads: 2\nother:\n  <<: *b\n", {THREADS}},
-    {"shared mapping", "a: &a {intra_op_num_threads: 4}\nb: *a\n",
-     "a: &a {intra_op_num_threads: 4}\nb: *a\nonnx:\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"anchored section", "onnx: &o\n  intra_op_num_threads: 4\nx: *o\n", "onnx: &o\n  intra_op_num_threads: 2\nx: *o\n", {THREADS}},
-    {"second document", "a: 1\n---\nonnx:\n  intra_op_num_threads: 4\n",
-     "a: 1\nonnx:\n  intra_op_num_threads: 2\n---\nonnx:\n  intra_op_num_threads: 4\n", {THREADS}},
-    {"document end", "%YAML 1.2\n---\na: 1\n...\n# after\n", "%YAML 1.2\n---\na: 1\nonnx:\n  intra_op_num_threads: 2\n...\n# after\n",
+    {"anchor without users",
+     "onnx:\n  intra_op_num_threads: &n 4\n",
+     "onnx:\n  intra_op_num_threads: &n 2\n",
+     {THREADS}},
+    {"anchor with users",
+     "onnx:\n  intra_op_num_threads: &n 4 # n\nworkers: *n\nmore: *n\n",
+     "onnx:\n  intra_op_num_threads: 2 # n\nworkers: &n 4\nmore: *n\n",
+     {THREADS}},
+    {"merged mapping",
+     "base: &b\n  intra_op_num_threads: 4\nonnx:\n  <<: *b\n  z: 1\nother:\n  <<: *b\n",
+     "base: &b\n  intra_op_num_threads: 4\nonnx:\n  <<: *b\n  z: 1\n  intra_op_num_threads: 2\nother:\n  <<: *b\n",
+     {THREADS}},
+    {"shared mapping",
+     "a: &a {intra_op_num_threads: 4}\nb: *a\n",
+     "a: &a {intra_op_num_threads: 4}\nb: *a\nonnx:\n  intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"anchored section",
+     "onnx: &o\n  intra_op_num_threads: 4\nx: *o\n",
+     "onnx: &o\n  intra_op_num_threads: 2\nx: *o\n",
+     {THREADS}},
+    {"second document",
+     "a: 1\n---\nonnx:\n  intra_op_num_threads: 4\n",
+     "a: 1\nonnx:\n  intra_op_num_threads: 2\n---\nonnx:\n  intra_op_num_threads: 4\n",
+     {THREADS}},
+    {"document end",
+     "%YAML 1.2\n---\na: 1\n...\n# after\n",
+     "%YAML 1.2\n---\na: 1\nonnx:\n  intra_op_num_threads: 2\n...\n# after\n",
      {THREADS}},
     {"duplicate key", "onnx:\n  intra_op_num_threads: 4\n  intra_op_num_threads: 5\n", NULL, {THREADS}},
     {"duplicate section", "onnx:\n  a: 4\nonnx:\n  b: 5\n", NULL, {THREADS}},
     {"not YAML", "onnx: [1, 2\n", NULL, {THREADS}},
     {"not a mapping", "- 1\n- 2\n", NULL, {THREADS}},
     {"just a word", "hello\n", NULL, {THREADS}},
-    {"tab in a comment", "onnx:\t# tab\n  intra_op_num_threads:\t4\t# tab\n", "onnx:\t# tab\n  intra_op_num_threads:\t2\t# tab\n",
+    {"tab in a comment",
+     "onnx:\t# tab\n  intra_op_num_threads:\t4\t# tab\n",
+     "onnx:\t# tab\n  intra_op_num_threads:\t2\t# tab\n",
      {THREADS}},
-    {"hash and colon in text", "onnx:\n  t: \"a # b: c\"\n  intra_op_num_threads: 4\n",
-     "onnx:\n  t: \"a # b: c\"\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"key named in a comment", "# intra_op_num_threads: 4\nonnx:\n  # intra_op_num_threads: 3\n  a: 1\n",
-     "# intra_op_num_threads: 4\nonnx:\n  # intra_op_num_threads: 3\n  a: 1\n  intra_op_num_threads: 2\n", {THREADS}},
-    {"key named in a text", "note: |\n  intra_op_num_threads: 4\n", "note: |\n  intra_op_num_threads: 4\nonnx:\n  intra_op_num_threads: 2\n",
+    {"hash and colon in text",
+     "onnx:\n  t: \"a # b: c\"\n  intra_op_num_threads: 4\n",
+     "onnx:\n  t: \"a # b: c\"\n  intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"key named in a comment",
+     "# intra_op_num_threads: 4\nonnx:\n  # intra_op_num_threads: 3\n  a: 1\n",
+     "# intra_op_num_threads: 4\nonnx:\n  # intra_op_num_threads: 3\n  a: 1\n  intra_op_num_threads: 2\n",
+     {THREADS}},
+    {"key named in a text",
+     "note: |\n  intra_op_num_threads: 4\n",
+     "note: |\n  intra_op_num_threads: 4\nonnx:\n  intra_op_num_threads: 2\n",
      {THREADS}},
     {"value is a mapping", "onnx:\n  intra_op_num_threads: {a: 1}\n", NULL, {THREADS}},
     {"list in one line", "onnx:\n  providers: [X, Y] # p\n", "onnx:\n  providers: [A, B] # p\n", {PROVIDERS}},
     {"list over lines", "onnx:\n  providers:\n  - X\n", NULL, {PROVIDERS}},
     {"text is quoted", "onnx:\n  a: 1\n", "onnx:\n  a: 1\n  fingerprint: \"hone: \\\"a\\\\b\\\"\"\n", {MARK}},
-    {"several at once", "# top\nonnx:\n  cudnn_conv_algo_search: DEFAULT\n  intra_op_num_threads: 4\n",
+    {"several at once",
+     "# top\nonnx:\n  cudnn_conv_algo_search: DEFAULT\n  intra_op_num_threads: 4\n",
      "# top\nonnx:\n  cudnn_conv_algo_search: EXHAUSTIVE\n  intra_op_num_threads: 2\n  enable_cpu_mem_arena: false\n",
      {THREADS, SEARCH, ARENA_OFF}},
     {"explicit key", "onnx:\n  ? intra_op_num_threads\n  : 4\n", "onnx:\n  ? intra_op_num_threads\n  : 2\n", {THREADS}},
@@ -175,7 +278,8 @@ static void test_cases(void **state) {
         if (!is_good) {
             n_bad++;
             print_error("case \"%s\": %s %s\n--- got\n%s\n--- expected\n%s\n", c->name, hone_status_name(status),
-                        status == HONE_OK ? "" : error.message, hone__strbuf_text(&out), c->after ? c->after : "refusal");
+                        status == HONE_OK ? "" : error.message, hone__strbuf_text(&out),
+                        c->after ? c->after : "refusal");
         }
         hone__strbuf_deinit(&out);
     }
@@ -191,8 +295,9 @@ static uint32_t next_random(uint32_t n) {
 }
 
 static void random_value(hone__strbuf *s) {
-    static const char *const values[] = {"1",      "'it''s'",      "\"q\\n\"",   "plain text", "[1, 2, {a: b}]", "{x: 1, y: }",
-                                         "~",      "\xC3\xA9t\xC3\xA9", "&a%d 7", "!!str 5",   "",               "\"# no\""};
+    static const char *const values[] = {
+        "1",      "'it''s'", "\"q\\n\"", "plain text", "[1, 2, {a: b}]", "{x: 1, y: }", "~", "\xC3\xA9t\xC3\xA9",
+        "&a%d 7", "!!str 5", "",         "\"# no\""};
     char buf[64];
     snprintf(buf, sizeof buf, values[next_random(12)], (int)next_random(100000));
     hone__strbuf_puts(s, buf);
@@ -266,7 +371,8 @@ static void test_damage(void **state) {
         size_t n = strlen(c->before);
         memcpy(buf, c->before, n);
         for (uint32_t k = 0, flips = 1 + next_random(3); n && k < flips; k++)
-            buf[next_random((uint32_t)n)] = (char)(next_random(8) ? "{}[]&*!|>'\"%#:-, \n\t?"[next_random(20)] : (int)next_random(256));
+            buf[next_random((uint32_t)n)] =
+                (char)(next_random(8) ? "{}[]&*!|>'\"%#:-, \n\t?"[next_random(20)] : (int)next_random(256));
         hone__strbuf out;
         hone__strbuf_init(&out);
         hone__config_change change = THREADS;
