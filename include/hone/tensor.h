@@ -110,6 +110,12 @@ HONE_API hone_string hone_tensor_get_string(const hone_tensor *tensor, int64_t i
 HONE_API hone_status hone_tensor_set_string(hone_tensor *tensor, int64_t index, const char *data, size_t size,
                                             hone_error *error);
 
+/* Reads a data file of the ONNX project's kind (input_0.pb): a TensorProto, SequenceProto, OptionalProto or
+ * MapProto, as `kind` says; the file does not say so itself. Sparse tensors are made dense. The name
+ * stored in it is copied into name[name_size], which may be NULL. Errors: IO, MODEL (with file position). */
+HONE_API hone_status hone_tensor_load(const char *path, hone_kind kind, char *name, size_t name_size, hone_tensor **out,
+                                      hone_error *error);
+
 /* Element `index` as a double (numbers and bool; complex gives its real part; strings give NaN). */
 HONE_API double hone_tensor_get_double(const hone_tensor *tensor, int64_t index);
 
