@@ -63,6 +63,7 @@ typedef struct hone_node_report {
     const char *backend;   /* "cpu" */
     const char *kernel;    /* "f32_conv_winograd_f43", "reference", "planned" (no work at run time) */
     const char *algorithm; /* of convolutions, else "" */
+    const char *detail;    /* how long each candidate took, when they were timed; else "" */
     const char *precision; /* "float32" */
     size_t workspace_size; /* bytes */
     double prepare_ms;     /* time to prepare, exhaustive timing included */

@@ -52,6 +52,11 @@ typedef struct hone__cpu_plan {
     const hone_tensor *const *out; /* shapes of the outputs, inferred; omitted ones NULL */
     size_t n_out;
     hone__arena *arena; /* lives as long as the plan */
+    /* Packed weights that only a plan can ask for (an algorithm chosen by shape): 64-byte aligned, owned and
+     * counted by the session, kept until it ends; NULL when out of memory or over the limit. Plans of one
+     * session are made one at a time. */
+    void *(*alloc_packed)(struct hone__cpu_plan *ctx, size_t size);
+    void *user;
     /* Results. */
     size_t workspace_size; /* bytes, 64-byte aligned, private to the node while it runs */
     int8_t inplace_input;  /* input whose memory output 0 may take over, or -1 */

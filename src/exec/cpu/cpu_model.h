@@ -1,0 +1,43 @@
+/* A graph prepared for the CPU: for each node the kernel row that serves it and the state that the row
+ * made (packed weights). Shared by all plans and contexts of a session. */
+#ifndef HONE_EXEC_CPU_CPU_MODEL_H
+#define HONE_EXEC_CPU_CPU_MODEL_H
+
+#include "base/arena.h"
+#include "exec/backend.h"
+#include "exec/cpu/cpu_kernel.h"
+#include "exec/cpu/cpu_memory.h"
+#include "ops/op.h"
+
+#include <pthread.h>
+
+typedef struct hone__cpu_node {
+    const hone__node *node;
+    const hone__cpu_kernel *row; /* NULL: the operator's reference evaluator */
+    void *state;
+    double prepare_ms;
+} hone__cpu_node;
+
+struct hone__exec_model {
+    const hone__graph *graph;
+    hone__exec_config config;
+    hone__cpu_config cpu;
+    hone__pool *intra, *inter; /* NULL when of one thread; from the shared registry */
+    hone__cpu_node *nodes;     /* in graph order */
+    size_t n_nodes;
+    hone__arena arena;         /* of states */
+    void **packed;             /* allocations of packed weights */
+    size_t *packed_sizes;
+    size_t n_packed, packed_capacity, packed_sizes_capacity;
+    size_t packed_size;
+    hone__mem_budget budget;
+    pthread_mutex_t plan_lock; /* plans are made one at a time: they may pack weights */
+};
+
+hone_status hone__cpu_model_prepare(const hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
+                                    hone_error *error);
+/* Packed weights, freed with the model; NULL with the error set when over the limit or out of memory. */
+void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_error *error);
+void hone__cpu_model_destroy(hone__exec_model *model);
+
+#endif

@@ -1,0 +1,366 @@
+/* Making a plan; see cpu_plan.h.
+ *
+ * One walk over the nodes in order. Every value belongs to a buffer; views share their input's, and a
+ * kernel that works in place takes over a buffer that nothing needs later. Then the memory planner places
+ * the buffers, and those that are graph outputs are given to the caller's memory instead. */
+#include "exec/cpu/cpu_plan.h"
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/error.h"
+
+#include <string.h>
+
+typedef struct builder {
+    hone__exec_plan *plan;
+    hone__exec_model *model;
+    const hone__graph *graph;
+    hone_error *error;
+} builder;
+
+static bool is_plain(const hone__shape_value *value) { /* placed by the planner */
+    return value->known == HONE_KNOWN_SHAPE && value->desc.dtype != HONE_DTYPE_STRING;
+}
+
+static hone_status new_buffer(builder *b, hone__place place, size_t size, uint32_t step, uint32_t *out) {
+    hone__exec_plan *plan = b->plan;
+    if (!hone__grow((void **)&plan->buffers, &plan->buffers_capacity, plan->n_buffers + 1, sizeof *plan->buffers))
+        return hone__fail_memory(b->error, "the plan");
+    plan->buffers[plan->n_buffers] =
+        (hone__cpu_buffer){.place = place, .size = size, .first = step, .last = step};
+    *out = (uint32_t)plan->n_buffers++;
+    return HONE_OK;
+}
+
+static size_t use_count(const hone__value *value) { return value->n_uses + value->n_output_uses; }
+
+static hone_status join_buffer(builder *b, const hone__value *value, uint32_t id) {
+    hone__cpu_buffer *buffer = &b->plan->buffers[id];
+    if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, buffer->n_values + 1,
+                    sizeof *buffer->values))
+        return hone__fail_memory(b->error, "the plan");
+    buffer->values[buffer->n_values++] = value->id;
+    buffer->n_pending += use_count(value);
+    b->plan->value_buffer[value->id] = id;
+    return HONE_OK;
+}
+
+static hone_status add_value(builder *b, const hone__value *value, hone__place place, uint32_t step, uint32_t *out) {
+    uint32_t id;
+    HONE_TRY(new_buffer(b, place, b->plan->shapes.values[value->id].desc.size, step, &id));
+    if (out)
+        *out = id;
+    return join_buffer(b, value, id);
+}
+
+/* Constants get a buffer when first read. */
+static hone_status need_buffer(builder *b, const hone__value *value) {
+    if (b->plan->value_buffer[value->id] != HONE_NO_BUFFER)
+        return HONE_OK;
+    const hone__shape_value *known = &b->plan->shapes.values[value->id];
+    uint32_t id;
+    HONE_TRY(add_value(b, value, known->known == HONE_KNOWN_DATA ? HONE_PLACE_CONST : HONE_PLACE_RUNTIME, 0, &id));
+    b->plan->buffers[id].data = known->desc.data;
+    return HONE_OK;
+}
+
+static void touch(builder *b, const hone__value *value, uint32_t step) {
+    hone__cpu_buffer *buffer = &b->plan->buffers[b->plan->value_buffer[value->id]];
+    buffer->last = step;
+    if (buffer->n_pending)
+        buffer->n_pending--;
+}
+
+/* Values of the outer graph that a node's subgraphs read. */
+static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t step);
+
+static hone_status touch_captured_node(builder *b, const hone__node *node, uint32_t step) {
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const hone__value *value = node->inputs[i];
+        if (value && value->graph == b->graph) {
+            HONE_TRY(need_buffer(b, value));
+            touch(b, value, step);
+        }
+    }
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        const hone__attr *attr = &node->attrs[i];
+        if (attr->type == HONE_ATTR_GRAPH)
+            HONE_TRY(touch_captured(b, attr->g, step));
+        else if (attr->type == HONE_ATTR_GRAPHS)
+            for (size_t k = 0; k < attr->n; k++)
+                HONE_TRY(touch_captured(b, attr->graphs[k], step));
+    }
+    return HONE_OK;
+}
+
+static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t step) {
+    HONE_FOR_NODES(node, sub)
+    HONE_TRY(touch_captured_node(b, node, step));
+    for (size_t i = 0; i < sub->n_outputs; i++)
+        if (sub->outputs[i]->graph == b->graph) {
+            HONE_TRY(need_buffer(b, sub->outputs[i]));
+            touch(b, sub->outputs[i], step);
+        }
+    return HONE_OK;
+}
+
+static hone_status touch_inputs(builder *b, const hone__node *node, uint32_t step) {
+    return touch_captured_node(b, node, step);
+}
+
+/* A view that needs no step: same bytes, another shape. */
+static bool is_alias(const builder *b, const hone__node *node) {
+    if (!node->op || !(node->op->flags & HONE_OP_VIEW) || !node->n_inputs || !node->inputs[0] || !node->outputs[0])
+        return false;
+    const hone__shape_value *in = &b->plan->shapes.values[node->inputs[0]->id];
+    const hone__shape_value *out = &b->plan->shapes.values[node->outputs[0]->id];
+    for (size_t i = 1; i < node->n_outputs; i++)
+        if (node->outputs[i] && use_count(node->outputs[i]))
+            return false;
+    return in->known != HONE_KNOWN_NOTHING && in->desc.dtype != HONE_DTYPE_STRING && is_plain(out) && in->desc.size == out->desc.size &&
+           in->desc.dtype == out->desc.dtype && in->desc.kind == HONE_KIND_TENSOR;
+}
+
+static hone_status add_alias(builder *b, const hone__node *node) {
+    HONE_TRY(need_buffer(b, node->inputs[0]));
+    uint32_t id = b->plan->value_buffer[node->inputs[0]->id];
+    uint32_t last = b->plan->buffers[id].last;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]) {
+            HONE_TRY(need_buffer(b, node->inputs[i]));
+            touch(b, node->inputs[i], b->plan->buffers[b->plan->value_buffer[node->inputs[i]->id]].last);
+        }
+    b->plan->buffers[id].last = last;
+    return join_buffer(b, node->outputs[0], id);
+}
+
+static void *plan_alloc_packed(hone__cpu_plan *ctx, size_t size) {
+    return hone__cpu_model_alloc_packed(ctx->user, size, ctx->error);
+}
+
+/* Asks the kernel's row for algorithm and workspace. */
+static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cpu_step *step, int8_t *inplace) {
+    const hone__node *node = entry->node;
+    const hone_tensor **in = hone__arena_calloc(&b->plan->arena, node->n_inputs, sizeof *in);
+    const hone_tensor **out = hone__arena_calloc(&b->plan->arena, node->n_outputs, sizeof *out);
+    if (!in || !out)
+        return hone__fail_memory(b->error, "the plan");
+    for (size_t i = 0; i < node->n_inputs; i++)
+        in[i] = node->inputs[i] ? &b->plan->shapes.values[node->inputs[i]->id].desc : NULL;
+    for (size_t i = 0; i < node->n_outputs; i++)
+        out[i] = node->outputs[i] ? &b->plan->shapes.values[node->outputs[i]->id].desc : NULL;
+    hone__cpu_plan ctx = {.config = &b->model->cpu,
+                          .node = node,
+                          .in = in,
+                          .n_in = node->n_inputs,
+                          .out = out,
+                          .n_out = node->n_outputs,
+                          .arena = &b->plan->arena,
+                          .alloc_packed = plan_alloc_packed,
+                          .user = b->model,
+                          .inplace_input = -1,
+                          .error = b->error};
+    if (entry->row->plan) {
+        hone_status status = entry->row->plan(entry->state, &ctx);
+        if (status != HONE_OK) {
+            hone__error_node(b->error, node->name);
+            return status;
+        }
+    }
+    step->plan_state = ctx.plan_state;
+    step->workspace_size = ctx.workspace_size;
+    step->kernel = ctx.kernel ? ctx.kernel : entry->row->name;
+    step->algorithm = ctx.algorithm ? ctx.algorithm : "";
+    step->detail = ctx.detail;
+    *inplace = ctx.inplace_input;
+    b->plan->max_workspace = hone__max_size(b->plan->max_workspace, ctx.workspace_size);
+    return HONE_OK;
+}
+
+/* The input's buffer may become the output's: the kernel can work in place, the bytes are the planner's, as
+ * many as needed, and nothing reads them later. */
+static bool may_take_over(const builder *b, const hone__node *node, int8_t inplace) {
+    if (inplace < 0 || !b->model->config.use_mem_reuse || (size_t)inplace >= node->n_inputs || !node->inputs[inplace])
+        return false;
+    const hone__cpu_buffer *buffer = &b->plan->buffers[b->plan->value_buffer[node->inputs[inplace]->id]];
+    const hone__shape_value *in = &b->plan->shapes.values[node->inputs[inplace]->id];
+    const hone__shape_value *out = &b->plan->shapes.values[node->outputs[0]->id];
+    return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in->desc.size == out->desc.size &&
+           buffer->size == out->desc.size;
+}
+
+static hone_status add_outputs(builder *b, const hone__node *node, uint32_t at, int8_t inplace) {
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const hone__value *value = node->outputs[i];
+        if (!value)
+            continue;
+        if (!is_plain(&b->plan->shapes.values[value->id]))
+            HONE_TRY(add_value(b, value, HONE_PLACE_RUNTIME, at, NULL));
+        else if (i == 0 && may_take_over(b, node, inplace))
+            HONE_TRY(join_buffer(b, value, b->plan->value_buffer[node->inputs[inplace]->id]));
+        else
+            HONE_TRY(add_value(b, value, HONE_PLACE_BLOCK, at, NULL));
+    }
+    return HONE_OK;
+}
+
+static hone_status add_step(builder *b, uint32_t index) {
+    hone__exec_plan *plan = b->plan;
+    const hone__cpu_node *entry = &b->model->nodes[index];
+    const hone__node *node = entry->node;
+    uint32_t at = (uint32_t)plan->n_steps;
+    if (!hone__grow((void **)&plan->steps, &plan->steps_capacity, plan->n_steps + 1, sizeof *plan->steps))
+        return hone__fail_memory(b->error, "the plan");
+    hone__cpu_step step = {.node = index, .workspace = HONE_NO_BUFFER, .kernel = "reference", .algorithm = ""};
+    int8_t inplace = -1;
+    bool shapes_known = true;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]) {
+            HONE_TRY(need_buffer(b, node->inputs[i]));
+            shapes_known &= plan->buffers[plan->value_buffer[node->inputs[i]->id]].place != HONE_PLACE_RUNTIME;
+        }
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i])
+            shapes_known &= is_plain(&plan->shapes.values[node->outputs[i]->id]);
+    step.is_dynamic = !shapes_known;
+    plan->has_dynamic |= step.is_dynamic;
+    if (entry->row && !step.is_dynamic)
+        HONE_TRY(plan_kernel(b, entry, &step, &inplace));
+    HONE_TRY(touch_inputs(b, node, at));
+    HONE_TRY(add_outputs(b, node, at, inplace));
+    if (step.workspace_size)
+        HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, step.workspace_size, at, &step.workspace));
+    plan->node_step[index] = (int32_t)at;
+    plan->steps[plan->n_steps++] = step;
+    return HONE_OK;
+}
+
+static bool is_computed(const builder *b, const hone__node *node) {
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && b->plan->shapes.values[node->outputs[i]->id].known != HONE_KNOWN_DATA)
+            return false;
+    return true;
+}
+
+/* Graph outputs: written in place where the buffer is the planner's and not another output's already. */
+static void place_outputs(builder *b) {
+    for (size_t i = 0; i < b->graph->n_outputs; i++) {
+        const hone__value *value = b->graph->outputs[i];
+        uint32_t id = b->plan->value_buffer[value->id];
+        if (id == HONE_NO_BUFFER)
+            continue;
+        hone__cpu_buffer *buffer = &b->plan->buffers[id];
+        if (buffer->place != HONE_PLACE_BLOCK || buffer->size != b->plan->shapes.values[value->id].desc.size)
+            continue;
+        buffer->place = HONE_PLACE_OUTPUT;
+        buffer->index = (uint32_t)i;
+        b->plan->output_in_place[i] = true;
+    }
+}
+
+static hone_status place_block(builder *b) {
+    hone__exec_plan *plan = b->plan;
+    plan->records = hone__arena_calloc(&plan->arena, plan->n_buffers, sizeof *plan->records);
+    if (!plan->records)
+        return hone__fail_memory(b->error, "the plan");
+    uint32_t n_steps = plan->n_steps ? (uint32_t)plan->n_steps : 1;
+    for (size_t i = 0; i < plan->n_buffers; i++) {
+        hone__cpu_buffer *buffer = &plan->buffers[i];
+        if (buffer->place != HONE_PLACE_BLOCK && buffer->place != HONE_PLACE_RUNTIME)
+            continue;
+        if (buffer->n_pending) /* a graph output that has to be copied at the end */
+            buffer->last = n_steps - 1;
+        if (buffer->place != HONE_PLACE_BLOCK)
+            continue;
+        buffer->index = (uint32_t)plan->n_records;
+        plan->records[plan->n_records++] =
+            (hone__mem_record){.size = buffer->size, .first = buffer->first, .last = buffer->last};
+    }
+    return hone__mem_plan(plan->records, plan->n_records, n_steps, b->model->config.use_mem_reuse, &plan->memory,
+                          b->error);
+}
+
+static hone_status build(builder *b) {
+    hone__exec_plan *plan = b->plan;
+    for (size_t i = 0; i < b->graph->n_inputs; i++) {
+        uint32_t id;
+        const hone__value *value = b->graph->inputs[i];
+        if (plan->value_buffer[value->id] != HONE_NO_BUFFER)
+            continue;
+        HONE_TRY(add_value(b, value, HONE_PLACE_INPUT, 0, &id));
+        plan->buffers[id].index = (uint32_t)i;
+    }
+    for (uint32_t i = 0; i < b->model->n_nodes; i++) {
+        const hone__node *node = b->model->nodes[i].node;
+        plan->node_step[i] = -1;
+        if (is_computed(b, node))
+            continue;
+        HONE_TRY(is_alias(b, node) ? add_alias(b, node) : add_step(b, i));
+    }
+    for (size_t i = 0; i < b->graph->n_outputs; i++)
+        HONE_TRY(need_buffer(b, b->graph->outputs[i]));
+    place_outputs(b);
+    return place_block(b);
+}
+
+static hone_status check_output_names(const builder *b) {
+    for (size_t i = 0; i < b->graph->n_outputs; i++) {
+        const hone__value *value = b->graph->outputs[i];
+        HONE_FAIL_IF(!value->producer && !value->is_input && !value->constant, b->error, HONE_ERROR_MODEL,
+                     "graph output \"%s\" is produced by no node", value->name);
+    }
+    return HONE_OK;
+}
+
+hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *const *inputs, hone__exec_plan **out,
+                                  hone_error *error) {
+    *out = NULL;
+    hone__exec_plan *plan = hone__calloc(1, sizeof *plan);
+    if (!plan)
+        return hone__fail_memory(error, "the plan");
+    plan->model = model;
+    hone__arena_init(&plan->arena);
+    const hone__graph *graph = model->graph;
+    builder b = {plan, model, graph, error};
+    size_t n_values = hone__graph_value_count(graph);
+    hone_status status = HONE_OK;
+    pthread_mutex_lock(&model->plan_lock);
+    plan->value_buffer = hone__malloc((n_values + 1) * sizeof *plan->value_buffer);
+    plan->node_step = hone__calloc(model->n_nodes + 1, sizeof *plan->node_step);
+    plan->output_in_place = hone__calloc(graph->n_outputs + 1, sizeof *plan->output_in_place);
+    if (!plan->value_buffer || !plan->node_step || !plan->output_in_place) {
+        status = hone__fail_memory(error, "the plan");
+        goto cleanup;
+    }
+    memset(plan->value_buffer, 0xFF, (n_values + 1) * sizeof *plan->value_buffer);
+    HONE_CHECK(check_output_names(&b));
+    HONE_CHECK(hone__shape_eval_create(graph, inputs, &plan->shapes, error));
+    HONE_CHECK(build(&b));
+    if (model->inter)
+        HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
+cleanup:
+    pthread_mutex_unlock(&model->plan_lock);
+    if (status != HONE_OK) {
+        hone__cpu_plan_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return HONE_OK;
+}
+
+void hone__cpu_plan_destroy(hone__exec_plan *plan) {
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->n_buffers; i++)
+        hone__free(plan->buffers[i].values);
+    for (size_t i = 0; i < plan->n_steps; i++)
+        hone__free(plan->steps[i].followers);
+    hone__free(plan->buffers);
+    hone__free(plan->steps);
+    hone__free(plan->value_buffer);
+    hone__free(plan->node_step);
+    hone__free(plan->output_in_place);
+    hone__shape_eval_deinit(&plan->shapes);
+    hone__arena_deinit(&plan->arena);
+    hone__free(plan);
+}

@@ -1,0 +1,73 @@
+/* A plan: what one input-shape signature needs at run time. Steps in order (nodes whose results follow
+ * from shapes alone have none), where each value's bytes lie, and for ORT_PARALLEL the order that data
+ * and shared memory impose between steps. Immutable once made; contexts on any thread share it. */
+#ifndef HONE_EXEC_CPU_CPU_PLAN_H
+#define HONE_EXEC_CPU_CPU_PLAN_H
+
+#include "exec/cpu/cpu_model.h"
+#include "exec/plan/memory_plan.h"
+#include "exec/plan/shape_eval.h"
+
+/* Where a buffer's bytes come from. */
+typedef enum hone__place {
+    HONE_PLACE_NONE,   /* never used */
+    HONE_PLACE_BLOCK,  /* planned: offset in the context's block, or placed at run time without the pattern */
+    HONE_PLACE_INPUT,  /* graph input `index` */
+    HONE_PLACE_OUTPUT, /* graph output `index`: written in place */
+    HONE_PLACE_CONST,  /* data known to the plan */
+    HONE_PLACE_RUNTIME /* shape known only at run time; also strings and containers */
+} hone__place;
+
+typedef struct hone__cpu_buffer {
+    hone__place place;
+    uint32_t index;       /* of the graph input or output; of the memory record for BLOCK */
+    size_t size;          /* bytes */
+    uint32_t first, last; /* steps that use it, inclusive */
+    void *data;           /* CONST */
+    uint32_t *values;     /* value ids that share these bytes */
+    size_t n_values, values_capacity;
+    size_t n_pending; /* uses not yet planned; while building */
+} hone__cpu_buffer;
+
+enum { HONE_NO_BUFFER = UINT32_MAX };
+
+typedef struct hone__cpu_step {
+    uint32_t node; /* index in model->nodes */
+    bool is_dynamic; /* shapes of outputs are found as it runs */
+    bool is_copy;  /* a view whose bytes had to be copied: memcpy of input 0 */
+    void *plan_state;
+    uint32_t workspace; /* buffer id or HONE_NO_BUFFER */
+    size_t workspace_size;
+    const char *kernel, *algorithm, *detail;
+    /* ORT_PARALLEL */
+    uint32_t n_deps;     /* steps that must be done first */
+    uint32_t *followers; /* steps waiting for this one */
+    size_t n_followers, followers_capacity;
+} hone__cpu_step;
+
+struct hone__exec_plan {
+    hone__exec_model *model;
+    hone__shape_eval shapes;
+    hone__arena arena; /* of plan states */
+    hone__cpu_step *steps;
+    size_t n_steps, steps_capacity;
+    hone__cpu_buffer *buffers;
+    size_t n_buffers, buffers_capacity;
+    uint32_t *value_buffer; /* [value count], HONE_NO_BUFFER for values without one */
+    int32_t *node_step;     /* [n_nodes], -1: no step */
+    bool *output_in_place;  /* [graph->n_outputs]: written by its step; else copied at the end */
+    hone__mem_record *records;
+    size_t n_records;
+    hone__mem_result memory;
+    size_t max_workspace;
+    bool has_dynamic;
+};
+
+hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *const *inputs, hone__exec_plan **out,
+                                  hone_error *error);
+void hone__cpu_plan_destroy(hone__exec_plan *plan);
+
+/* Fills n_deps and followers; cpu_plan_deps.c. */
+hone_status hone__cpu_plan_link_steps(hone__exec_plan *plan, hone_error *error);
+
+#endif

@@ -1,0 +1,84 @@
+/* Recognises activations spelt out of smaller operators:
+ *   SiLU       x * Sigmoid(x)
+ *   HardSwish  x * HardSigmoid(x, 1/6, 1/2);  x * Clip(x + 3, 0, 6) / 6 in the orders that exporters write */
+#include "passes/pass_list.h"
+#include "passes/pass_util.h"
+
+#include <math.h>
+
+static bool is_hard_sigmoid_sixth(const hone__node *node) {
+    return hone__is_op(node, "HardSigmoid") && fabsf(hone__node_attr_float(node, "alpha", 0.2f) - 1 / 6.f) < 1e-4f &&
+           hone__node_attr_float(node, "beta", 0.5f) == 0.5f;
+}
+
+/* Clip(x + 3, 0, 6), giving x. */
+static hone__value *relu6_shifted(const hone__node *clip) {
+    const char *name;
+    float params[2];
+    double three;
+    if (!hone__is_op(clip, "Clip") || !hone__match_activation(clip, &name, params) || params[0] != 0 || params[1] != 6)
+        return NULL;
+    const hone__node *add = hone__input_node(clip, 0, "Add");
+    int i = add ? hone__scalar_input(add, &three) : -1;
+    return i >= 0 && three == 3 ? add->inputs[1 - i] : NULL;
+}
+
+/* What scales `node`'s value by 1/6: Div by 6 or Mul by 1/6; gives the unscaled value. */
+static hone__value *sixth_of(const hone__node *node) {
+    double c;
+    int i = node ? hone__scalar_input(node, &c) : -1;
+    if (i < 0)
+        return NULL;
+    bool sixth = (hone__is_op(node, "Div") && i == 1 && c == 6) ||
+                 (hone__is_op(node, "Mul") && fabs(c - 1.0 / 6) < 1e-4);
+    return sixth ? node->inputs[1 - i] : NULL;
+}
+
+static hone_status replace(hone__node *last, const char *domain, const char *op, int64_t opset, hone__value *x,
+                           size_t *n_changed, hone_error *error) {
+    ++*n_changed;
+    return hone__replace_pattern(last, domain, op, opset, &x, 1, "fuse_silu", NULL, error);
+}
+
+/* Mul(x, f(x)) */
+static hone_status visit_mul(hone__node *mul, size_t *n_changed, hone_error *error) {
+    for (size_t i = 0; i < 2; i++) {
+        hone__value *x = mul->inputs[1 - i];
+        hone__node *gate = mul->inputs[i]->producer;
+        if (!gate || gate->n_inputs == 0)
+            continue;
+        if (hone__is_op(gate, "Sigmoid") && gate->inputs[0] == x)
+            return replace(mul, "hone", "Silu", 1, x, n_changed, error);
+        if (is_hard_sigmoid_sixth(gate) && gate->inputs[0] == x)
+            return replace(mul, "", "HardSwish", 14, x, n_changed, error);
+        hone__value *inner = sixth_of(gate); /* x * (Clip(x+3) / 6) */
+        if (inner && inner->producer && relu6_shifted(inner->producer) == x)
+            return replace(mul, "", "HardSwish", 14, x, n_changed, error);
+    }
+    return HONE_OK;
+}
+
+/* (x * Clip(x + 3, 0, 6)) / 6 */
+static hone_status visit_sixth(hone__node *node, hone__value *product, size_t *n_changed, hone_error *error) {
+    hone__node *mul = product->producer;
+    if (!hone__is_op(mul, "Mul") || mul->n_inputs != 2)
+        return HONE_OK;
+    for (size_t i = 0; i < 2; i++)
+        if (mul->inputs[i]->producer && relu6_shifted(mul->inputs[i]->producer) == mul->inputs[1 - i])
+            return replace(node, "", "HardSwish", 14, mul->inputs[1 - i], n_changed, error);
+    return HONE_OK;
+}
+
+HONE_PASS(fuse_silu) {
+    HONE_FOR_NODES_SAFE(node, graph) {
+        if (node->n_outputs != 1 || !hone__is_float(node->outputs[0]) || node->n_inputs != 2)
+            continue;
+        size_t before = *n_changed;
+        hone__value *product = sixth_of(node);
+        if (product)
+            HONE_TRY(visit_sixth(node, product, n_changed, error));
+        if (*n_changed == before && hone__is_op(node, "Mul"))
+            HONE_TRY(visit_mul(node, n_changed, error));
+    }
+    return HONE_OK;
+}

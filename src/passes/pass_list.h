@@ -1,0 +1,23 @@
+/* Every pass's row function, one per file; the table stands in pass_registry.c. */
+#ifndef HONE_PASSES_PASS_LIST_H
+#define HONE_PASSES_PASS_LIST_H
+
+#include "graph/graph.h"
+
+#define HONE_PASS(name) hone_status hone__pass_##name(hone__graph *graph, size_t *n_changed, hone_error *error)
+HONE_PASS(eliminate_dead);
+HONE_PASS(eliminate_identity);
+HONE_PASS(fold_constants);
+HONE_PASS(fold_batchnorm);
+HONE_PASS(fold_conv_affine);
+HONE_PASS(eliminate_duplicates);
+HONE_PASS(fuse_silu);
+HONE_PASS(fuse_gelu);
+HONE_PASS(fuse_layernorm);
+HONE_PASS(fuse_matmul_bias);
+HONE_PASS(fuse_matmul_transpose);
+HONE_PASS(fuse_attention);
+HONE_PASS(fuse_residual);
+HONE_PASS(fuse_activation);
+
+#endif
