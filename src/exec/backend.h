@@ -11,20 +11,20 @@
 
 #include <hone/session.h>
 
-typedef struct hone__exec_model hone__exec_model;     /* each backend defines its own */
+typedef struct hone__exec_model hone__exec_model; /* each backend defines its own */
 typedef struct hone__exec_plan hone__exec_plan;
 typedef struct hone__exec_context hone__exec_context;
 
 /* Key-value options resolved for a backend. */
 typedef struct hone__exec_config {
     int n_intra_threads, n_inter_threads; /* resolved: >= 1 */
-    bool is_parallel;     /* execution_mode ORT_PARALLEL */
-    bool use_arena;       /* enable_cpu_mem_arena */
-    bool use_mem_pattern; /* enable_mem_pattern */
-    bool use_mem_reuse;   /* enable_mem_reuse */
-    bool grow_pow2;       /* arena_extend_strategy kNextPowerOfTwo */
-    size_t mem_limit;     /* bytes of packed weights, arenas and run-time tensors together; SIZE_MAX: none */
-    int conv_search;      /* 0 DEFAULT, 1 HEURISTIC, 2 EXHAUSTIVE */
+    bool is_parallel;                     /* execution_mode ORT_PARALLEL */
+    bool use_arena;                       /* enable_cpu_mem_arena */
+    bool use_mem_pattern;                 /* enable_mem_pattern */
+    bool use_mem_reuse;                   /* enable_mem_reuse */
+    bool grow_pow2;                       /* arena_extend_strategy kNextPowerOfTwo */
+    size_t mem_limit; /* bytes of packed weights, arenas and run-time tensors together; SIZE_MAX: none */
+    int conv_search;  /* 0 DEFAULT, 1 HEURISTIC, 2 EXHAUSTIVE */
     bool conv_max_workspace;
     bool tunable_enable, tunable_tuning;
     hone_choice_store store; /* get == NULL: none */

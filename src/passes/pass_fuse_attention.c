@@ -76,8 +76,8 @@ static bool mask_fits(const hone__value *mask, const hone__value *scores) {
     for (int i = 1; i <= rank; i++) {
         const hone__dim *m = &mask->type.dims[rank - i], *s = &scores->type.dims[4 - i];
         bool one = m->value == 1, same = m->value >= 0 && m->value == s->value;
-        bool symbol = m->value < 0 && s->value < 0 && m->symbol && s->symbol && m->symbol[0] &&
-                      strcmp(m->symbol, s->symbol) == 0;
+        bool symbol =
+            m->value < 0 && s->value < 0 && m->symbol && s->symbol && m->symbol[0] && strcmp(m->symbol, s->symbol) == 0;
         if (!one && !same && !symbol && !(m->value < 0 && i <= 2))
             return false;
     }

@@ -84,8 +84,8 @@ static hone_status rewrite(hone__node *last, hone__value *x, hone__value *scale,
     if (bias)
         HONE_TRY(make_row(last->graph, bias, &in[2], error));
     hone__node *norm;
-    HONE_TRY(hone__replace_pattern(last, "", "LayerNormalization", 17, in, bias ? 3 : 2, "fuse_layernorm", &norm,
-                                   error));
+    HONE_TRY(
+        hone__replace_pattern(last, "", "LayerNormalization", 17, in, bias ? 3 : 2, "fuse_layernorm", &norm, error));
     HONE_TRY(hone__node_set_attr_int(norm, "axis", -1, error));
     return hone__node_set_attr_float(norm, "epsilon", (float)eps, error);
 }

@@ -1,6 +1,7 @@
 /* Recognises activations spelt out of smaller operators:
  *   SiLU       x * Sigmoid(x)
  *   HardSwish  x * HardSigmoid(x, 1/6, 1/2);  x * Clip(x + 3, 0, 6) / 6 in the orders that exporters write */
+#include "base/error.h"
 #include "passes/pass_list.h"
 #include "passes/pass_util.h"
 
@@ -29,8 +30,8 @@ static hone__value *sixth_of(const hone__node *node) {
     int i = node ? hone__scalar_input(node, &c) : -1;
     if (i < 0)
         return NULL;
-    bool sixth = (hone__is_op(node, "Div") && i == 1 && c == 6) ||
-                 (hone__is_op(node, "Mul") && fabs(c - 1.0 / 6) < 1e-4);
+    bool sixth =
+        (hone__is_op(node, "Div") && i == 1 && c == 6) || (hone__is_op(node, "Mul") && fabs(c - 1.0 / 6) < 1e-4);
     return sixth ? node->inputs[1 - i] : NULL;
 }
 

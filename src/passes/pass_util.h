@@ -22,7 +22,7 @@ hone__value *hone__other_input(const hone__node *node, const hone__value *value)
 /* Index of the constant-scalar input of a two-input node, or -1. */
 int hone__scalar_input(const hone__node *node, double *out);
 
-bool hone__is_float(const hone__value *value); /* float32 tensor */
+bool hone__is_float(const hone__value *value);  /* float32 tensor */
 int hone__value_rank(const hone__value *value); /* -1 unknown */
 /* Size of a dim counted from the end when negative; -1 unknown. */
 int64_t hone__value_dim(const hone__value *value, int axis);

@@ -8,12 +8,7 @@
 
 /* graph_optimization_level, with the meanings that ONNX Runtime gives them: BASIC passes keep to operators
  * of the standard and to exact rewrites; EXTENDED adds fused operators; ALL adds those that help this backend. */
-typedef enum hone__opt_level {
-    HONE_OPT_DISABLE_ALL,
-    HONE_OPT_BASIC,
-    HONE_OPT_EXTENDED,
-    HONE_OPT_ALL
-} hone__opt_level;
+typedef enum hone__opt_level { HONE_OPT_DISABLE_ALL, HONE_OPT_BASIC, HONE_OPT_EXTENDED, HONE_OPT_ALL } hone__opt_level;
 
 typedef struct hone__pass {
     const char *name; /* "fold_constants" */

@@ -191,9 +191,9 @@ static hone_status fail_value(const hone_option_info *info, const char *value, h
             n += (size_t)snprintf(list + n, sizeof list - n, i ? ", %s" : "%s", info->choices[i]);
         hone__error_hint(error, "allowed: %s", list);
     } else {
-        hone__error_hint(error, info->type == HONE_OPTION_BOOL    ? "allowed: true, false"
-                                : info->type == HONE_OPTION_INT   ? "allowed: a whole number from 0 to 4096"
-                                                                  : "allowed: a number >= 0, or nothing for none");
+        hone__error_hint(error, info->type == HONE_OPTION_BOOL  ? "allowed: true, false"
+                                : info->type == HONE_OPTION_INT ? "allowed: a whole number from 0 to 4096"
+                                                                : "allowed: a number >= 0, or nothing for none");
     }
     return HONE_ERROR_CONFIG;
 }

@@ -73,8 +73,7 @@ void hone_request_destroy(hone_request *request) {
     hone__free(request);
 }
 
-hone_status hone_request_set_input(hone_request *request, size_t index, const hone_tensor *tensor,
-                                   hone_error *error) {
+hone_status hone_request_set_input(hone_request *request, size_t index, const hone_tensor *tensor, hone_error *error) {
     HONE_TRY(hone__session_check_input(request->session, index, tensor, error));
     request->inputs[index] = tensor;
     return HONE_OK;

@@ -26,7 +26,7 @@ static hone_status refuse_unsupported(const hone_model *model, hone_error *error
 static hone_status build_graph(hone_session *session, int level, hone_error *error) {
     uint64_t start = hone__now_ns();
     HONE_TRY(refuse_unsupported(session->model, error));
-    HONE_TRY(hone__graph_clone(hone__model_graph(session->model), &session->graph, error));
+    HONE_TRY(hone__model_clone_graph(session->model, &session->graph, error));
     session->n_nodes_before = session->graph->n_nodes;
     HONE_TRY(hone__graph_infer(session->graph, error));
     HONE_TRY(hone__passes_run(session->graph, (hone__opt_level)level, error));
@@ -34,8 +34,7 @@ static hone_status build_graph(hone_session *session, int level, hone_error *err
     return HONE_OK;
 }
 
-hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out,
-                                hone_error *error) {
+hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out, hone_error *error) {
     *out = NULL;
     hone_error_clear(error);
     hone_session *session = hone__calloc(1, sizeof *session);
@@ -63,8 +62,8 @@ cleanup:
     return HONE_OK;
 }
 
-static hone_status create_and_close(hone_model *model, const hone_options *options, uint64_t start,
-                                    hone_session **out, hone_error *error) {
+static hone_status create_and_close(hone_model *model, const hone_options *options, uint64_t start, hone_session **out,
+                                    hone_error *error) {
     double load_ms = hone__ms_since(start);
     hone_status status = hone_session_create(model, options, out, error);
     hone_model_close(model);
@@ -186,8 +185,7 @@ hone_status hone__session_check_input(const hone_session *session, size_t index,
 
 size_t hone_session_node_count(const hone_session *session) { return session->backend->node_count(session->exec); }
 
-hone_status hone_session_get_node(const hone_session *session, size_t index, hone_node_report *out,
-                                  hone_error *error) {
+hone_status hone_session_get_node(const hone_session *session, size_t index, hone_node_report *out, hone_error *error) {
     HONE_FAIL_IF(index >= hone_session_node_count(session), error, HONE_ERROR_NOT_FOUND, "there is no node %zu", index);
     hone_session *locked = (hone_session *)(uintptr_t)session;
     pthread_mutex_lock(&locked->lock);
@@ -198,9 +196,7 @@ hone_status hone_session_get_node(const hone_session *session, size_t index, hon
     return HONE_OK;
 }
 
-void hone_session_set_profiling(hone_session *session, bool enabled) {
-    atomic_store(&session->profiling, enabled);
-}
+void hone_session_set_profiling(hone_session *session, bool enabled) { atomic_store(&session->profiling, enabled); }
 
 void hone_session_get_stats(const hone_session *session, hone_session_stats *out) {
     memset(out, 0, sizeof *out);

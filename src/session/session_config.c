@@ -36,8 +36,7 @@ static hone_status check_honoured(const hone_options *options, hone_error *error
 }
 
 static int level_of(const hone_options *options) {
-    static const char *const names[] = {"ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED",
-                                        "ORT_ENABLE_ALL"};
+    static const char *const names[] = {"ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"};
     for (int i = 0; i < 4; i++)
         if (is(options, "graph_optimization_level", names[i]))
             return i;
@@ -63,7 +62,7 @@ hone_status hone__session_configure(const hone_options *options, const hone__bac
     config->grow_pow2 = is(options, "arena_extend_strategy", "kNextPowerOfTwo");
     config->conv_search = is(options, "cudnn_conv_algo_search", "DEFAULT")     ? 0
                           : is(options, "cudnn_conv_algo_search", "HEURISTIC") ? 1
-                                                                              : 2;
+                                                                               : 2;
     config->conv_max_workspace = is(options, "cudnn_conv_use_max_workspace", "true");
     config->tunable_enable = is(options, "tunable_op_enable", "true");
     config->tunable_tuning = is(options, "tunable_op_tuning_enable", "true");

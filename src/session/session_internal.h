@@ -31,11 +31,11 @@ struct hone_session {
     hone__plan_entry *plans;
     hone__plan_entry *latest; /* the plan used last, for reports */
     uint64_t clock, n_plans, n_runs;
-    double plan_ms; /* of the last plan made */
+    double plan_ms;         /* of the last plan made */
     hone_request *idle;     /* requests kept for hone_session_run */
     hone_request *requests; /* all alive, for statistics */
     atomic_bool profiling;
-    double *node_ms; /* [node count], last profiled run */
+    double *node_ms;        /* [node count], last profiled run */
     hone__exec_stats ended; /* of requests that were destroyed: allocations */
 };
 
@@ -43,11 +43,11 @@ struct hone_request {
     hone_session *session;
     hone_request *next_idle, *next, *prev;
     hone__exec_context *context;
-    hone__plan_entry *entry; /* bound plan; counted */
-    const hone_tensor **inputs; /* [n_inputs], borrowed */
-    hone_tensor **bound;   /* [n_outputs]: the caller's, or NULL */
-    hone_tensor **own;     /* [n_outputs]: made here, reused while they fit */
-    hone_tensor **targets; /* [n_outputs]: what the run writes into */
+    hone__plan_entry *entry;     /* bound plan; counted */
+    const hone_tensor **inputs;  /* [n_inputs], borrowed */
+    hone_tensor **bound;         /* [n_outputs]: the caller's, or NULL */
+    hone_tensor **own;           /* [n_outputs]: made here, reused while they fit */
+    hone_tensor **targets;       /* [n_outputs]: what the run writes into */
     const hone_tensor **results; /* [n_outputs] after a run */
     double *node_ms;
 };

@@ -14,7 +14,7 @@ struct hone__exec_context {
     hone__act_memory memory;
     hone__scratch *scratch; /* [n_workers] */
     int n_workers;
-    hone__arena arena; /* of the arrays below, made anew at each binding */
+    hone__arena arena;          /* of the arrays below, made anew at each binding */
     hone_tensor *tensors;       /* [value count]: views with this context's pointers */
     const hone_tensor **actual; /* [value count]: what a value is now; NULL: not computed */
     hone_tensor **heap;         /* [value count]: owned tensors (strings, containers), or NULL */
@@ -51,8 +51,7 @@ void hone__cpu_free_all(hone__exec_context *ctx);
 void hone__cpu_set_data(hone__exec_context *ctx, uint32_t buffer, void *data);
 
 /* Runs one step; pool may be NULL. worker indexes scratch. cpu_step.c. */
-hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool,
-                               hone_error *error);
+hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool, hone_error *error);
 
 hone_status hone__cpu_context_create(hone__exec_model *model, hone__exec_context **out, hone_error *error);
 void hone__cpu_context_destroy(hone__exec_context *ctx);

@@ -19,7 +19,8 @@ hone_status hone__mem_budget_take(hone__mem_budget *budget, size_t size, const c
             hone__fail(error, HONE_ERROR_LIMIT,
                        "%s needs %.1f MB, but %.1f MB of the memory limit of %.1f MB are in use already", what,
                        (double)size / 1e6, (double)used / 1e6, (double)budget->limit / 1e6);
-            hone__error_hint(error, "raise cpu_mem_limit_gb, use a smaller shape or batch, or run fewer requests at once");
+            hone__error_hint(error,
+                             "raise cpu_mem_limit_gb, use a smaller shape or batch, or run fewer requests at once");
             return HONE_ERROR_LIMIT;
         }
     } while (!atomic_compare_exchange_weak(&budget->used, &used, sum));
@@ -41,9 +42,9 @@ static hone_status take(hone__mem_budget *budget, size_t size, const char *what,
 /* ---- the run-time arena: chunks of blocks with headers, best fit, neighbours merged ---- */
 
 typedef struct block {
-    size_t size; /* payload bytes, a multiple of 64 */
+    size_t size;               /* payload bytes, a multiple of 64 */
     struct block *prev, *next; /* neighbours in the chunk, by address */
-    hone__mem_chunk *chunk; /* NULL: a single tensor by malloc */
+    hone__mem_chunk *chunk;    /* NULL: a single tensor by malloc */
     bool is_free;
     unsigned char pad[64 - 3 * sizeof(void *) - sizeof(size_t) - sizeof(bool)];
 } block;

@@ -30,8 +30,8 @@ typedef struct hone__act_memory {
     unsigned char *block; /* planned offsets */
     size_t block_size;
     hone__mem_chunk *chunks; /* run-time arena */
-    size_t in_use, peak; /* bytes handed out by hone__act_alloc */
-    size_t reserved;     /* bytes taken from the system: block, chunks or single tensors */
+    size_t in_use, peak;     /* bytes handed out by hone__act_alloc */
+    size_t reserved;         /* bytes taken from the system: block, chunks or single tensors */
     uint64_t n_allocations;
 } hone__act_memory;
 

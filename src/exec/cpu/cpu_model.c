@@ -67,11 +67,8 @@ static hone_status prepare_node(hone__exec_model *model, hone__cpu_node *entry, 
     if (!entry->row->prepare)
         return HONE_OK;
     uint64_t start = hone__now_ns();
-    hone__cpu_prepare ctx = {.config = &model->cpu,
-                             .arena = &model->arena,
-                             .alloc_packed = alloc_packed,
-                             .user = model,
-                             .error = error};
+    hone__cpu_prepare ctx = {
+        .config = &model->cpu, .arena = &model->arena, .alloc_packed = alloc_packed, .user = model, .error = error};
     hone_error_clear(error);
     hone_status status = entry->row->prepare(&ctx, node, &entry->state);
     if (status != HONE_OK) {

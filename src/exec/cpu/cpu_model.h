@@ -25,8 +25,8 @@ struct hone__exec_model {
     hone__pool *intra, *inter; /* NULL when of one thread; from the shared registry */
     hone__cpu_node *nodes;     /* in graph order */
     size_t n_nodes;
-    hone__arena arena;         /* of states */
-    void **packed;             /* allocations of packed weights */
+    hone__arena arena; /* of states */
+    void **packed;     /* allocations of packed weights */
     size_t *packed_sizes;
     size_t n_packed, packed_capacity, packed_sizes_capacity;
     size_t packed_size;

@@ -26,8 +26,7 @@ static hone_status new_buffer(builder *b, hone__place place, size_t size, uint32
     hone__exec_plan *plan = b->plan;
     if (!hone__grow((void **)&plan->buffers, &plan->buffers_capacity, plan->n_buffers + 1, sizeof *plan->buffers))
         return hone__fail_memory(b->error, "the plan");
-    plan->buffers[plan->n_buffers] =
-        (hone__cpu_buffer){.place = place, .size = size, .first = step, .last = step};
+    plan->buffers[plan->n_buffers] = (hone__cpu_buffer){.place = place, .size = size, .first = step, .last = step};
     *out = (uint32_t)plan->n_buffers++;
     return HONE_OK;
 }
@@ -36,8 +35,7 @@ static size_t use_count(const hone__value *value) { return value->n_uses + value
 
 static hone_status join_buffer(builder *b, const hone__value *value, uint32_t id) {
     hone__cpu_buffer *buffer = &b->plan->buffers[id];
-    if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, buffer->n_values + 1,
-                    sizeof *buffer->values))
+    if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, buffer->n_values + 1, sizeof *buffer->values))
         return hone__fail_memory(b->error, "the plan");
     buffer->values[buffer->n_values++] = value->id;
     buffer->n_pending += use_count(value);
@@ -117,8 +115,8 @@ static bool is_alias(const builder *b, const hone__node *node) {
     for (size_t i = 1; i < node->n_outputs; i++)
         if (node->outputs[i] && use_count(node->outputs[i]))
             return false;
-    return in->known != HONE_KNOWN_NOTHING && in->desc.dtype != HONE_DTYPE_STRING && is_plain(out) && in->desc.size == out->desc.size &&
-           in->desc.dtype == out->desc.dtype && in->desc.kind == HONE_KIND_TENSOR;
+    return in->known != HONE_KNOWN_NOTHING && in->desc.dtype != HONE_DTYPE_STRING && is_plain(out) &&
+           in->desc.size == out->desc.size && in->desc.dtype == out->desc.dtype && in->desc.kind == HONE_KIND_TENSOR;
 }
 
 static hone_status add_alias(builder *b, const hone__node *node) {

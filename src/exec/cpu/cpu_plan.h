@@ -32,9 +32,9 @@ typedef struct hone__cpu_buffer {
 enum { HONE_NO_BUFFER = UINT32_MAX };
 
 typedef struct hone__cpu_step {
-    uint32_t node; /* index in model->nodes */
+    uint32_t node;   /* index in model->nodes */
     bool is_dynamic; /* shapes of outputs are found as it runs */
-    bool is_copy;  /* a view whose bytes had to be copied: memcpy of input 0 */
+    bool is_copy;    /* a view whose bytes had to be copied: memcpy of input 0 */
     void *plan_state;
     uint32_t workspace; /* buffer id or HONE_NO_BUFFER */
     size_t workspace_size;

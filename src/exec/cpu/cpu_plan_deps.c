@@ -15,9 +15,9 @@ typedef struct access_list {
 
 typedef struct linker {
     hone__exec_plan *plan;
-    access_list *users;    /* [n_buffers]: steps that used the buffer since its last write, the writer first */
-    uint32_t *mark;        /* [n_steps]: the step for which an edge from here was added last, plus one */
-    uint32_t *occupants;   /* planned buffers whose bytes may be given out again */
+    access_list *users;  /* [n_buffers]: steps that used the buffer since its last write, the writer first */
+    uint32_t *mark;      /* [n_steps]: the step for which an edge from here was added last, plus one */
+    uint32_t *occupants; /* planned buffers whose bytes may be given out again */
     size_t n_occupants;
     hone_error *error;
 } linker;

@@ -3,6 +3,7 @@
 #include "exec/cpu/cpu_context.h"
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -95,7 +96,7 @@ static const hone_tensor *outer_value(void *data, const hone__value *value) {
 
 static hone_status run_graph(hone__eval *eval, const hone__graph *graph, const hone_tensor *const *in, size_t n_in,
                              hone_tensor **out, size_t n_out) {
-    return hone__graph_eval(graph, in, n_in, out, n_out, outer_value, eval->user, eval->error);
+    return hone__graph_run(graph, in, n_in, out, n_out, outer_value, eval->user, eval->error);
 }
 
 static hone_status run_reference(hone__exec_context *ctx, const hone__node *node, const hone_tensor *const *in,
@@ -230,8 +231,7 @@ hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t at, int worker,
         void *workspace = NULL;
         if (step->workspace != HONE_NO_BUFFER)
             workspace = hone__cpu_is_planned(ctx->model)
-                            ? ctx->memory.block +
-                                  ctx->plan->records[ctx->plan->buffers[step->workspace].index].offset
+                            ? ctx->memory.block + ctx->plan->records[ctx->plan->buffers[step->workspace].index].offset
                             : ctx->placed[step->workspace];
         hone__cpu_run run = {.state = entry->state,
                              .plan_state = step->plan_state,
