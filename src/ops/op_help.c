@@ -419,3 +419,40 @@ hone_dtype hone__infer_dtype(const hone__infer *ctx, size_t i) {
 }
 
 hone_status hone__infer_same0(hone__infer *ctx) { return hone__infer_same(ctx, 0, 0); }
+
+enum { MAX_SYMS = 1024 }; /* longer tensors are not shapes */
+
+bool hone__infer_syms(hone__infer *ctx, size_t i, const hone__sym **v, size_t *n) {
+    if (i >= ctx->n_in)
+        return false;
+    if (ctx->in_sym && ctx->in_sym[i]) {
+        *v = ctx->in_sym[i];
+        *n = ctx->in_n_sym[i];
+        return true;
+    }
+    const hone_tensor *t = ctx->in_const ? ctx->in_const[i] : NULL;
+    if (!t || t->kind != HONE_KIND_TENSOR || t->rank > 1 || !hone__dtype_in(t->dtype, HONE_SET_INT))
+        return false;
+    int64_t count = hone__tensor_count(t);
+    if (count > MAX_SYMS)
+        return false;
+    hone__sym *s = hone__arena_calloc(ctx->arena, count ? (size_t)count : 1, sizeof *s);
+    if (!s)
+        return false;
+    for (int64_t k = 0; k < count; k++)
+        s[k].is_known = hone__tensor_get_i64(t, k, &s[k].value);
+    *v = s;
+    *n = (size_t)count;
+    return true;
+}
+
+hone__sym *hone__infer_propagate(hone__infer *ctx, size_t i, size_t n) {
+    if (i >= ctx->n_out || !ctx->out_sym || n > MAX_SYMS)
+        return NULL;
+    hone__sym *s = hone__arena_calloc(ctx->arena, n ? n : 1, sizeof *s);
+    if (!s)
+        return NULL;
+    ctx->out_sym[i] = s;
+    ctx->out_n_sym[i] = n;
+    return s;
+}
