@@ -107,10 +107,6 @@ hone_dtype hone__infer_dtype(const hone__infer *ctx, size_t i);
 static inline bool hone__infer_given(const hone__infer *ctx, size_t i) {
     return i < ctx->node->n_inputs && ctx->node->inputs[i] != NULL;
 }
-/* Elements of a small integer input of rank 0 or 1 as far as they are known; false: nothing is. */
-bool hone__infer_syms(hone__infer *ctx, size_t i, const hone__sym **v, size_t *n);
-/* Propagates n known elements as output i's data; memory of the inference's arena, NULL when none is left. */
-hone__sym *hone__infer_propagate(hone__infer *ctx, size_t i, size_t n);
 /* Output 0 has input 0's type and shape. */
 hone_status hone__infer_same0(hone__infer *ctx);
 

@@ -460,4 +460,4 @@ static const hone__op g_rows[] = {
              eval_conv, flops_conv),
 };
 
-const hone__op_family hone__op_family_conv = {"conv", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_conv = {"conv", g_rows, HONE_COUNT(g_rows)};

@@ -493,4 +493,4 @@ static const hone__op g_rows[] = {
              infer_fused_mat_mul, eval_fused_mat_mul, flops_mat_mul),
 };
 
-const hone__op_family hone__op_family_matmul = {"matmul", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_matmul = {"matmul", g_rows, HONE_COUNT(g_rows)};

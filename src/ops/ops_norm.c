@@ -463,4 +463,4 @@ static const hone__op g_rows[] = {
              mean_variance_normalization_9_attrs, hone__infer_same0, eval_mean_variance_normalization, NULL),
 };
 
-const hone__op_family hone__op_family_norm = {"norm", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_norm = {"norm", g_rows, HONE_COUNT(g_rows)};

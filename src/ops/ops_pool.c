@@ -412,4 +412,4 @@ static const hone__op g_rows[] = {
              infer_max_unpool, eval_max_unpool, NULL),
 };
 
-const hone__op_family hone__op_family_pool = {"pool", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_pool = {"pool", g_rows, HONE_COUNT(g_rows)};

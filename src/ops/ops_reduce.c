@@ -650,4 +650,4 @@ static const hone__op g_rows[] = {
              eval_cum_sum, NULL),
 };
 
-const hone__op_family hone__op_family_reduce = {"reduce", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_reduce = {"reduce", g_rows, HONE_COUNT(g_rows)};

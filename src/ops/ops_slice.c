@@ -32,19 +32,7 @@ static hone_status infer_concat(hone__infer *ctx) {
                 dims[d] = dims[d].value == 0 ? x->dims[d] : x->dims[d].value == 0 ? dims[d] : hone__dim_unknown();
         }
     }
-    HONE_TRY(hone__infer_set(ctx, 0, dtype, rank, dims));
-    size_t total = 0, n;
-    const hone__sym *v;
-    for (size_t i = 0; i < ctx->n_in; i++) {
-        if (rank != 1 || !hone__infer_syms(ctx, i, &v, &n))
-            return HONE_OK;
-        total += n;
-    }
-    hone__sym *s = hone__infer_propagate(ctx, 0, total);
-    for (size_t i = 0; s && i < ctx->n_in && hone__infer_syms(ctx, i, &v, &n); i++)
-        for (size_t k = 0; k < n; k++)
-            *s++ = v[k];
-    return HONE_OK;
+    return hone__infer_set(ctx, 0, dtype, rank, dims);
 }
 
 static hone_status eval_concat(hone__eval *ctx) {
@@ -219,18 +207,6 @@ static hone_status slicing_check(slicing *s, int rank, hone_error *error) {
     return HONE_OK;
 }
 
-static void slice_syms(hone__infer *ctx, const slicing *s) {
-    const hone__sym *v;
-    size_t n;
-    int64_t first, count, step;
-    if (!hone__infer_syms(ctx, 0, &v, &n) || s->n_starts != 1 ||
-        slice_range((int64_t)n, s->starts[0], s->ends[0], s->steps[0], &first, &count, &step, NULL) != HONE_OK)
-        return;
-    hone__sym *out = hone__infer_propagate(ctx, 0, (size_t)count);
-    for (int64_t i = 0; out && i < count; i++)
-        out[i] = v[first + i * step];
-}
-
 static hone_status infer_slice(hone__infer *ctx) {
     hone_dtype dtype = hone__infer_dtype(ctx, 0);
     slicing s = {0};
@@ -269,10 +245,7 @@ static hone_status infer_slice(hone__infer *ctx) {
                    !(s.starts[i] == -1 && s.ends[i] <= INT32_MIN && s.steps[i] == -1))
             *d = hone__dim_unknown();
     }
-    HONE_TRY(hone__infer_set(ctx, 0, dtype, x->rank, dims));
-    if (x->rank == 1)
-        slice_syms(ctx, &s);
-    return HONE_OK;
+    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
 }
 
 static hone_status eval_slice(hone__eval *ctx) {
@@ -628,4 +601,4 @@ static const hone__op g_rows[] = {
              center_crop_pad_18_attrs, infer_center_crop_pad, eval_center_crop_pad, NULL),
 };
 
-const hone__op_family hone__op_family_slice = {"slice", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_slice = {"slice", g_rows, HONE_COUNT(g_rows)};

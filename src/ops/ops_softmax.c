@@ -96,4 +96,4 @@ static const hone__op g_rows[] = {
              eval_hardmax, NULL),
 };
 
-const hone__op_family hone__op_family_softmax = {"softmax", g_rows, HONE_COUNT(g_rows)};
+const hone__op_family hone__ops_softmax = {"softmax", g_rows, HONE_COUNT(g_rows)};
