@@ -12,11 +12,11 @@
         return expr;                                                                                                   \
     }
 ACT(act_relu, x > 0 ? x : (x != x ? x : 0))
-ACT(act_clip, x < act->a ? act->a : x > act->b ? act->b : x)
+ACT(act_clip, x<act->a ? act->a : x> act->b ? act->b : x)
 ACT(act_leaky_relu, x < 0 ? act->a * x : x)
 ACT(act_sigmoid, x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))
 ACT(act_tanh, tanh(x))
-ACT(act_hard_sigmoid, fmax(0, fmin(1, act->a * x + act->b)))
+ACT(act_hard_sigmoid, fmax(0, fmin(1, act->a *x + act->b)))
 ACT(act_hard_swish, x *fmax(0, fmin(1, x / 6 + 0.5)))
 ACT(act_silu, x *act_sigmoid(act, act->a *x))
 ACT(act_gelu, 0.5 * x * (1 + erf(x * 0.70710678118654752440)))

@@ -2,6 +2,17 @@
 #ifndef HONE_OPS_OP_FAMILIES_H
 #define HONE_OPS_OP_FAMILIES_H
 
-#define HONE_OP_FAMILIES(X) X(identity)
+#define HONE_OP_FAMILIES(X)                                                                                            \
+    X(identity)                                                                                                        \
+    X(conv)                                                                                                            \
+    X(gather)                                                                                                          \
+    X(matmul)                                                                                                          \
+    X(norm)                                                                                                            \
+    X(pool)                                                                                                            \
+    X(reduce)                                                                                                          \
+    X(resize)                                                                                                          \
+    X(slice)                                                                                                           \
+    X(softmax)                                                                                                         \
+    X(space)
 
 #endif

@@ -17,13 +17,20 @@
 #define HONE_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- rows ---- */
-#define HONE_PARAM(name, types, var) {name, (hone__dtype_set)(types), var, 0, false}
-#define HONE_PARAM_OPT(name, types, var) {name, (hone__dtype_set)(types), var, 0, true}
+#define HONE_PARAM(name, types, var)                                                                                   \
+    { name, (hone__dtype_set)(types), var, 0, false }
+#define HONE_PARAM_OPT(name, types, var)                                                                               \
+    { name, (hone__dtype_set)(types), var, 0, true }
 #define HONE_ROW(domain, name, since, flags, min_in, in, min_out, out, attrs, infer, eval, flops)                      \
-    {domain, name, since, flags, min_in, HONE_COUNT(in), min_out, HONE_COUNT(out), HONE_COUNT(attrs),                  \
-     in,     out,  attrs, infer, eval,   flops}
+    {                                                                                                                  \
+        domain, name, since, flags, min_in, HONE_COUNT(in), min_out, HONE_COUNT(out), HONE_COUNT(attrs), in, out,      \
+            attrs, infer, eval, flops                                                                                  \
+    }
 #define HONE_ROW_NO_ATTRS(domain, name, since, flags, min_in, in, min_out, out, infer, eval, flops)                    \
-    {domain, name, since, flags, min_in, HONE_COUNT(in), min_out, HONE_COUNT(out), 0, in, out, NULL, infer, eval, flops}
+    {                                                                                                                  \
+        domain, name, since, flags, min_in, HONE_COUNT(in), min_out, HONE_COUNT(out), 0, in, out, NULL, infer, eval,   \
+            flops                                                                                                      \
+    }
 
 /* Pastes after expansion: HONE_FN(conv) is conv_float or conv_double inside a body. */
 #define HONE_PASTE2(a, b) a##_##b

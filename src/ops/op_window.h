@@ -9,7 +9,12 @@
 
 enum { HONE_WINDOW_MAX = 3 }; /* spatial dimensions */
 
-typedef enum hone__auto_pad { HONE_PAD_NOTSET, HONE_PAD_VALID, HONE_PAD_SAME_UPPER, HONE_PAD_SAME_LOWER } hone__auto_pad;
+typedef enum hone__auto_pad {
+    HONE_PAD_NOTSET,
+    HONE_PAD_VALID,
+    HONE_PAD_SAME_UPPER,
+    HONE_PAD_SAME_LOWER
+} hone__auto_pad;
 
 typedef struct hone__window {
     int n; /* spatial dimensions, 1..HONE_WINDOW_MAX */
