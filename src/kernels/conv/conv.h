@@ -39,12 +39,12 @@ typedef struct hone__conv_ops hone__conv_ops; /* an ISA bundle; conv_ops.h */
 
 /* Blocking of the algorithms that are one GEMM per image and group. */
 typedef struct hone__conv_gemm_plan {
-    size_t depth;         /* c/groups * r * s */
-    size_t pixels;        /* oh * ow */
+    size_t depth;          /* c/groups * r * s */
+    size_t pixels;         /* oh * ow */
     size_t block, n_block; /* pixels per task */
     size_t chunk, n_chunk; /* output channels per task (multiple of the kernel's rows) */
-    size_t kc;            /* depth per pass */
-    size_t scratch;       /* floats per thread */
+    size_t kc;             /* depth per pass */
+    size_t scratch;        /* floats per thread */
 } hone__conv_gemm_plan;
 
 typedef struct hone__conv_direct_plan {
@@ -58,24 +58,24 @@ typedef struct hone__conv_direct_plan {
 
 /* Winograd and FFT: transform, one GEMM per frequency, transform back. */
 typedef struct hone__conv_spectral_plan {
-    size_t tile_h, tile_w;     /* input tile */
-    size_t out_h, out_w;       /* output tile */
+    size_t tile_h, tile_w; /* input tile */
+    size_t out_h, out_w;   /* output tile */
     size_t n_freq;
-    size_t depth, width;       /* GEMM sizes per frequency: c and k padded to vectors, doubled for FFT */
-    size_t n_nblock;           /* weight blocks across width */
+    size_t depth, width;              /* GEMM sizes per frequency: c and k padded to vectors, doubled for FFT */
+    size_t n_nblock;                  /* weight blocks across width */
     size_t tiles_h, tiles_w, n_tiles; /* per image; all images */
     bool is_fused, is_fft;
-    size_t block_tiles;        /* tiles per task */
+    size_t block_tiles;               /* tiles per task */
     size_t n_block, n_kchunk, kchunk; /* tasks; output channels per chunk in units of blocks */
-    size_t scratch;            /* floats per thread */
+    size_t scratch;                   /* floats per thread */
     size_t fft_scratch;
 } hone__conv_spectral_plan;
 
 typedef struct hone__conv_depthwise_plan {
     size_t multiplier;
-    size_t pitch;        /* floats in a row of a phase plane */
-    size_t plane_rows;   /* rows in a phase plane for one chunk */
-    size_t rows, n_rows; /* output rows per chunk; chunks */
+    size_t pitch;                /* floats in a row of a phase plane */
+    size_t plane_rows;           /* rows in a phase plane for one chunk */
+    size_t rows, n_rows;         /* output rows per chunk; chunks */
     size_t channels, n_channels; /* input channels per task; chunks */
     size_t plane_size, flat_size, scratch;
 } hone__conv_depthwise_plan;
@@ -87,7 +87,7 @@ typedef struct hone__conv_plan {
     int n_threads;
     size_t n_phases;
     size_t packed_size, table_size, workspace_size; /* bytes; each wants 64-byte alignment */
-    uint64_t pack_key; /* plans with equal keys share packed weights (same algorithm, weights and ISA) */
+    uint64_t pack_key; /* plans with equal keys share packed weights (of one layer and ISA), also between algorithms */
     union {
         hone__conv_gemm_plan gemm;
         hone__conv_direct_plan direct;

@@ -1,6 +1,6 @@
 /* The cost model behind HEURISTIC: estimated seconds of a plan from operations, bytes and efficiencies.
- * The efficiencies are fitted on bench/bench_conv.c over the layers of bench/shapes/conv.txt (Zen 4, two cores, AVX-512);
- * they are ratios between algorithms, so the choice carries over to machines of like balance. */
+ * The efficiencies are fitted on bench/bench_conv.c over the layers of bench/shapes/conv.txt (Zen 4, two cores,
+ * AVX-512); they are ratios between algorithms, so the choice carries over to machines of like balance. */
 #include "kernels/conv/conv_internal.h"
 
 double hone__conv_flops(const hone__conv_desc *d) {

@@ -76,8 +76,14 @@ static void multiply(const hone__deconv_args *args, size_t image, size_t task, i
                      hone__min_size(p->block, p->pixels - p0)};
     size_t b_floats;
     hone__conv_block_scratch(p->ops, cg, kc, p->chunk, hone__min_size(p->block, p->pixels), &b_floats);
-    hone__conv_block b = {p->ops, args->packed + group * hone__round_up(p->rows, p->ops->pv_mr) * cg + row0 * cg, cg, kc,
-                          hone__min_size(p->chunk, p->rows - row0), f.cols, scratch, scratch + b_floats};
+    hone__conv_block b = {p->ops,
+                          args->packed + group * hone__round_up(p->rows, p->ops->pv_mr) * cg + row0 * cg,
+                          cg,
+                          kc,
+                          hone__min_size(p->chunk, p->rows - row0),
+                          f.cols,
+                          scratch,
+                          scratch + b_floats};
     hone__conv_out out = {NULL, NULL, columns(args) + (group * p->rows + row0) * p->pixels + p0, p->pixels, &ACT_NONE};
     hone__conv_block_run(&b, fill_b, &f, &out);
 }

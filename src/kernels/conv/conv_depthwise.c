@@ -1,9 +1,10 @@
 /* Depthwise convolutions (one input channel per group, any multiplier, kernel, stride and dilation).
  *
  * A channel's rows are copied into zero-padded phase planes, one per residue of row and column modulo the strides, so
- * that every tap reads one plane at unit stride. With rows of all planes `pitch` floats apart an output row and the next
- * one are a single sequence: the convolution is a filter with one offset per tap over flat memory, whatever the width of
- * the image, and narrow images fill their vectors. Rows are then stored without the gaps, with the epilogue. */
+ * that every tap reads one plane at unit stride. With rows of all planes `pitch` floats apart an output row and the
+ * next one are a single sequence: the convolution is a filter with one offset per tap over flat memory, whatever the
+ * width of the image, and narrow images fill their vectors. Rows are then stored without the gaps, with the epilogue.
+ */
 #include "kernels/conv/conv_internal.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ bool hone__conv_depthwise_applicable(const hone__conv_desc *d) {
 static size_t taps_span(size_t kernel, size_t dilation, size_t stride) { return (kernel - 1) * dilation / stride; }
 
 bool hone__conv_depthwise_plan_fill(hone__conv_plan *plan) {
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_DEPTHWISE << 56;
     const hone__conv_desc *d = &plan->desc;
     hone__conv_depthwise_plan *p = &plan->depthwise;
     const size_t vw = plan->ops->vw;
@@ -107,12 +109,14 @@ static void fill_planes(const hone__conv_plan *plan, const float *x, size_t oh0,
         }
 }
 
-static void store_flat(const hone__conv_args *args, size_t image, size_t k, size_t oh0, size_t rows, const float *flat) {
+static void store_flat(const hone__conv_args *args, size_t image, size_t k, size_t oh0, size_t rows,
+                       const float *flat) {
     const hone__conv_plan *plan = args->plan;
     const hone__conv_desc *d = &plan->desc;
     const size_t pitch = plan->depthwise.pitch, at = ((image * d->k + k) * d->oh + oh0) * d->ow;
     if (pitch == d->ow) {
-        hone__conv_out out = {args->bias ? args->bias + k : NULL, args->z ? args->z + at : NULL, args->y + at, 0, &d->act};
+        hone__conv_out out = {args->bias ? args->bias + k : NULL, args->z ? args->z + at : NULL, args->y + at, 0,
+                              &d->act};
         plan->ops->store_rows(flat, 0, 1, rows * d->ow, &out);
         return;
     }
@@ -131,7 +135,8 @@ void hone__conv_depthwise_run(const hone__conv_args *args, size_t phase, size_t 
     const size_t image = task / p->n_channels, c0 = task % p->n_channels * p->channels;
     const size_t planes_size = p->plane_size * d->stride_h * d->stride_w;
     float *planes = (float *)args->workspace + (size_t)thread * p->scratch, *flat = planes + planes_size;
-    /* What the filter reads past the rows is not used, but must be numbers: slow paths hide in what was there before. */
+    /* What the filter reads past the rows is not used, but must be numbers: slow paths hide in what was there before.
+     */
     memset(planes, 0, planes_size * sizeof(float));
     for (size_t c = c0; c < hone__min_size(d->c, c0 + p->channels); c++)
         for (size_t oh0 = 0; oh0 < d->oh; oh0 += p->rows) {

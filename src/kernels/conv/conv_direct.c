@@ -20,6 +20,7 @@ static hone__conv_desc direct_flatten(const hone__conv_desc *d) {
 }
 
 bool hone__conv_direct_plan_fill(hone__conv_plan *plan) {
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_DIRECT << 56;
     hone__conv_direct_plan *p = &plan->direct;
     const hone__conv_ops *ops = plan->ops;
     p->flat = direct_flatten(&plan->desc);
@@ -96,8 +97,15 @@ static void direct_compute(const direct_tile *t, size_t oh, size_t ow, size_t m)
     const size_t n_r = r1 - r0, b_rs = d->s * width;
     const float *b = t->b + r0 * b_rs;
     const size_t win = (m - 1) * d->stride_w + (d->s - 1) * d->dil_w + 1;
-    hone__conv_walk walk = {cg, n_r, d->s, (ptrdiff_t)d->stride_w, (ptrdiff_t)(d->h * d->w),
-                            (ptrdiff_t)(d->dil_h * d->w), (ptrdiff_t)d->dil_w, d->r * b_rs, b_rs};
+    hone__conv_walk walk = {cg,
+                            n_r,
+                            d->s,
+                            (ptrdiff_t)d->stride_w,
+                            (ptrdiff_t)(d->h * d->w),
+                            (ptrdiff_t)(d->dil_h * d->w),
+                            (ptrdiff_t)d->dil_w,
+                            d->r * b_rs,
+                            b_rs};
     const float *row = t->x + (ih0 + (ptrdiff_t)(r0 * d->dil_h)) * (ptrdiff_t)d->w;
     if (iw0 >= 0 && (size_t)iw0 + win <= d->w) {
         if (d->r == 1 && d->s == 1)
@@ -133,8 +141,9 @@ void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t tas
     const size_t gi = task / p->n_rows / p->n_kblock, group = gi % d->groups, image = gi / d->groups;
     const size_t kg = d->k / d->groups, cg = d->c / d->groups, nb = 2 * plan->ops->vw, plane = d->oh * d->ow;
     float *scratch = (float *)args->workspace + (size_t)thread * p->scratch;
-    direct_tile t = {plan, args->x + (image * d->c + group * cg) * d->h * d->w, NULL, direct_vectors(plan, j), scratch,
-                     scratch + p->tile * nb};
+    direct_tile t = {plan,    args->x + (image * d->c + group * cg) * d->h * d->w,
+                     NULL,    direct_vectors(plan, j),
+                     scratch, scratch + p->tile * nb};
     t.b = args->packed + (group * p->n_kblock + j) * nb * cg * d->r * d->s;
     const size_t k0 = group * kg + j * nb, nc = hone__min_size(nb, kg - j * nb);
     const size_t at = (image * d->k + k0) * plane;

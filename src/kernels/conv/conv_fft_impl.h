@@ -5,7 +5,7 @@
 #ifndef HONE_KERNELS_CONV_CONV_FFT_IMPL_H
 #define HONE_KERNELS_CONV_CONV_FFT_IMPL_H
 
-#include "kernels/conv/conv_vec.h"
+#include "kernels/conv/conv_winograd_impl.h"
 
 /* tw: n/2 pairs (cos, sin) of 2 pi j / n. sign: -1 forward, +1 inverse (unscaled). Buffers a and b each hold n real
  * vectors and then n imaginary ones; returns the one with the result. */
@@ -88,8 +88,8 @@ static void fft_in(size_t lh, size_t lw, const float *tw, const hone__conv_patch
     }
 }
 
-static void fft_out(size_t lh, size_t lw, const float *tw, const float *v, size_t fs, size_t im, size_t n_c, size_t rows,
-                    size_t cols, size_t ld, const hone__conv_out *out, float *scratch) {
+static void fft_out(size_t lh, size_t lw, const float *tw, const float *v, size_t fs, size_t im, size_t n_c,
+                    size_t rows, size_t cols, size_t ld, const hone__conv_out *out, float *scratch) {
     const size_t nb = lw / 2 + 1, big = lh > lw ? lh : lw;
     float *g = scratch + lh * lw * VW, *a = g + 2 * (lh + 1) * nb * VW, *b = a + 2 * big * VW;
     for (size_t k = 0; k < nb; k++) {

@@ -13,9 +13,7 @@
 
 enum { KC_MAX = 384, BLOCK_PANELS = 4, TASKS_PER_THREAD = 4 };
 
-bool hone__conv_gemm_applicable(const hone__conv_desc *d) {
-    return d->layout == HONE_CONV_LAYOUT_NCHW;
-}
+bool hone__conv_gemm_applicable(const hone__conv_desc *d) { return d->layout == HONE_CONV_LAYOUT_NCHW; }
 
 bool hone__conv_pointwise_applicable(const hone__conv_desc *d) {
     return d->layout == HONE_CONV_LAYOUT_NCHW && d->r == 1 && d->s == 1 && d->pad_top == 0 && d->pad_left == 0 &&
@@ -108,6 +106,7 @@ static void gemm_split(const hone__conv_plan *plan, size_t rows, hone__conv_gemm
 }
 
 bool hone__conv_gemm_plan_fill(hone__conv_plan *plan) {
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_GEMM << 56;
     const hone__conv_desc *d = &plan->desc;
     hone__conv_gemm_plan *g = &plan->gemm;
     const hone__conv_ops *ops = plan->ops;
@@ -262,10 +261,10 @@ static void fill_table(void *user, size_t k0, size_t kc, float *b) {
     const gemm_tables t = tables_layout(plan);
     const unsigned char *base = job->table;
     const size_t vw = plan->ops->vw, v0 = job->p0 / vw;
-    plan->ops->pack_table(job->x, (const int32_t *)(const void *)(base + t.tap_offset) + k0, base + t.tap_index + k0, kc,
-                          (const int32_t *)(const void *)(base + t.pixel_offset) + v0 * vw, base + t.is_run + v0,
-                          (const uint16_t *)(const void *)(base + t.mask) + v0, t.n_vec,
-                          hone__conv_ceil(job->cols, vw), b);
+    plan->ops->pack_table(job->x, (const int32_t *)(const void *)(base + t.tap_offset) + k0, base + t.tap_index + k0,
+                          kc, (const int32_t *)(const void *)(base + t.pixel_offset) + v0 * vw, base + t.is_run + v0,
+                          (const uint16_t *)(const void *)(base + t.mask) + v0, t.n_vec, hone__conv_ceil(job->cols, vw),
+                          b);
 }
 
 static void fill_rows(void *user, size_t k0, size_t kc, float *b) {
@@ -309,8 +308,8 @@ void hone__conv_gemm_run(const hone__conv_args *args, size_t phase, size_t task,
     } else if (variant == HONE_CONV_PACK_POINTWISE && gp->pixels == d->h * d->w) {
         fill = fill_rows;
     }
-    hone__conv_block b = {plan->ops, NULL, gp->depth, gp->kc, hone__min_size(gp->chunk, rows - row0), job.cols, scratch,
-                          NULL};
+    hone__conv_block b = {plan->ops, NULL,    gp->depth, gp->kc, hone__min_size(gp->chunk, rows - row0),
+                          job.cols,  scratch, NULL};
     b.packed = args->packed + group * hone__round_up(rows, plan->ops->pv_mr) * gp->depth + row0 * gp->depth;
     size_t b_floats;
     hone__conv_block_scratch(plan->ops, gp->depth, gp->kc, gp->chunk, hone__min_size(gp->block, gp->pixels), &b_floats);

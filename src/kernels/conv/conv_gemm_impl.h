@@ -6,6 +6,7 @@
 #ifndef HONE_KERNELS_CONV_CONV_GEMM_IMPL_H
 #define HONE_KERNELS_CONV_CONV_GEMM_IMPL_H
 
+#include "kernels/conv/conv_ops.h"
 #include "kernels/conv/conv_vec.h"
 
 #if defined(__AVX512F__)

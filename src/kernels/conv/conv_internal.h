@@ -9,6 +9,15 @@
 /* Variants of the GEMM family (conv_gemm.c): how B panels come about. */
 enum { HONE_CONV_PACK_SEGMENTS, HONE_CONV_PACK_TABLE, HONE_CONV_PACK_IM2COL, HONE_CONV_PACK_POINTWISE };
 
+/* Families of packed weights, in the upper byte of pack_key. */
+enum {
+    HONE_CONV_KEY_GEMM = 1,
+    HONE_CONV_KEY_DIRECT,
+    HONE_CONV_KEY_DEPTHWISE,
+    HONE_CONV_KEY_WINOGRAD,
+    HONE_CONV_KEY_FFT
+};
+
 /* Floats to bytes, rounded up to a whole number of cache lines; false on overflow. */
 static inline bool hone__conv_bytes(size_t floats, size_t *bytes) {
     if (floats > SIZE_MAX / 8)

@@ -1,9 +1,6 @@
 /* The convolution kernels for AVX-512. */
 #include "kernels/conv/conv_ops.h"
 
-#include "kernels/conv/conv_gemm_impl.h"
-#include "kernels/conv/conv_store_impl.h"
-#include "kernels/conv/conv_winograd_impl.h"
 #include "kernels/conv/conv_fft_impl.h"
 
 const hone__conv_ops hone__conv_ops_avx512 = {

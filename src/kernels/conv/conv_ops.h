@@ -17,9 +17,9 @@ typedef struct hone__conv_out {
 
 /* The walk of a direct convolution over its input and weights, in floats. */
 typedef struct hone__conv_walk {
-    size_t n_c, n_r, n_s;           /* channels and taps */
-    ptrdiff_t ms, cs, rs, ss;       /* input strides: pixel, channel, kernel row, kernel column */
-    size_t b_cs, b_rs;              /* weight strides: channel, kernel row */
+    size_t n_c, n_r, n_s;     /* channels and taps */
+    ptrdiff_t ms, cs, rs, ss; /* input strides: pixel, channel, kernel row, kernel column */
+    size_t b_cs, b_rs;        /* weight strides: channel, kernel row */
 } hone__conv_walk;
 
 /* A patch of channels given to or taken from a transform. */
@@ -67,8 +67,8 @@ struct hone__conv_ops {
      * conv_spectral.c. scratch: 6 * max(lh, 2) * lw vectors. */
     void (*fft_in)(size_t lh, size_t lw, const float *tw, const hone__conv_patch *patch, float *v, size_t fs, size_t im,
                    float *scratch);
-    void (*fft_out)(size_t lh, size_t lw, const float *tw, const float *v, size_t fs, size_t im, size_t n_c, size_t rows,
-                    size_t cols, size_t ld, const hone__conv_out *out, float *scratch);
+    void (*fft_out)(size_t lh, size_t lw, const float *tw, const float *v, size_t fs, size_t im, size_t n_c,
+                    size_t rows, size_t cols, size_t ld, const hone__conv_out *out, float *scratch);
 
     /* flat[i] = sum over taps of w[t] * x[i + offset[t]], i < n; n is a multiple of vw. */
     void (*fir)(const float *x, const int32_t *offset, const float *w, size_t n_taps, size_t n, float *flat);

@@ -1,7 +1,7 @@
 /* Winograd and FFT convolutions: the input is transformed tile by tile, one GEMM per frequency multiplies
  * with transformed weights over channels, and the products are transformed back. All three steps keep channels in
- * vectors. Non-fused rows do the steps one after the other over the whole layer (three phases, large buffers, best for few
- * tiles and many channels); fused rows take a block of tiles through all steps while it is in cache.
+ * vectors. Non-fused rows do the steps one after the other over the whole layer (three phases, large buffers, best for
+ * few tiles and many channels); fused rows take a block of tiles through all steps while it is in cache.
  *
  * Buffers, per frequency f (strides padded by a vector against cache-set conflicts):
  *   V[f][tile][depth]   transformed input; depth = channels, for FFT real parts then imaginary parts
@@ -19,7 +19,7 @@ bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
 
 bool hone__conv_fft_applicable(const hone__conv_desc *d) {
     return d->layout == HONE_CONV_LAYOUT_NCHW && d->stride_h == 1 && d->stride_w == 1 && d->dil_h == 1 &&
-           d->dil_w == 1 && d->groups == 1 && d->r * d->s > 1 && d->r <= 64 && d->s <= 64;
+           d->dil_w == 1 && d->groups == 1 && (d->r >= 5 || d->s >= 5) && d->r <= 64 && d->s <= 64;
 }
 
 static size_t pow2_at_least(size_t n) {
@@ -101,8 +101,8 @@ bool hone__conv_spectral_plan_fill(hone__conv_plan *plan) {
     }
     size_t floats, v, m;
     if (!hone__conv_product(p->n_freq, p->depth, p->width, 1, &floats) ||
-        !hone__conv_bytes(floats, &plan->packed_size) || plan->packed_size > (size_t)1 << 30)
-        return false; /* over a gigabyte of transformed weights serves nobody */
+        !hone__conv_bytes(floats, &plan->packed_size) || plan->packed_size > (size_t)512 << 20)
+        return false; /* that much of transformed weights serves nobody */
     const size_t tiles = p->is_fused ? p->block_tiles : p->n_tiles;
     const size_t m_lanes = p->is_fused ? 2 * vw : p->width;
     if (!hone__conv_product(tiles + 1, p->depth + 2 * vw, p->n_freq, 1, &v) ||
@@ -115,7 +115,8 @@ bool hone__conv_spectral_plan_fill(hone__conv_plan *plan) {
         !hone__add_size(floats, p->is_fused ? 0 : hone__round_up(v, 16) + m, &floats))
         return false;
     plan->n_phases = p->is_fused ? 1 : 3;
-    plan->pack_key = (uint64_t)p->tile_h << 32 | p->tile_w;
+    plan->pack_key = (uint64_t)(p->is_fft ? HONE_CONV_KEY_FFT : HONE_CONV_KEY_WINOGRAD) << 56 |
+                     (uint64_t)p->tile_h << 28 | p->tile_w;
     return hone__conv_bytes(floats, &plan->workspace_size);
 }
 
@@ -134,10 +135,10 @@ typedef struct spectral_run {
     const hone__conv_args *args;
     const hone__conv_plan *plan;
     const hone__conv_spectral_plan *p;
-    float *v, *m;           /* V and M of the tiles at hand */
-    size_t v_ld, m_ld;      /* floats between tiles */
-    size_t v_fs, m_fs;      /* floats between frequencies */
-    float *fft;             /* scratch of the thread */
+    float *v, *m;      /* V and M of the tiles at hand */
+    size_t v_ld, m_ld; /* floats between tiles */
+    size_t v_fs, m_fs; /* floats between frequencies */
+    float *fft;        /* scratch of the thread */
 } spectral_run;
 
 static spectral_run spectral_begin(const hone__conv_args *args, int thread) {
@@ -161,9 +162,13 @@ static void transform_in(const spectral_run *r, size_t index, size_t slot, size_
     const hone__conv_spectral_plan *p = r->p;
     const hone__conv_ops *ops = r->plan->ops;
     const size_t tw = index % p->tiles_w, th = index / p->tiles_w % p->tiles_h, n = index / p->tiles_w / p->tiles_h;
-    hone__conv_patch patch = {r->args->x + (n * d->c + c0) * d->h * d->w, d->h * d->w, d->h, d->w,
+    hone__conv_patch patch = {r->args->x + (n * d->c + c0) * d->h * d->w,
+                              d->h * d->w,
+                              d->h,
+                              d->w,
                               (ptrdiff_t)(th * p->out_h) - (ptrdiff_t)d->pad_top,
-                              (ptrdiff_t)(tw * p->out_w) - (ptrdiff_t)d->pad_left, hone__min_size(ops->vw, d->c - c0)};
+                              (ptrdiff_t)(tw * p->out_w) - (ptrdiff_t)d->pad_left,
+                              hone__min_size(ops->vw, d->c - c0)};
     float *v = r->v + slot * r->v_ld + c0;
     if (p->is_fft)
         ops->fft_in(p->tile_h, p->tile_w, r->args->table, &patch, v, r->v_fs, p->depth / 2, r->fft);

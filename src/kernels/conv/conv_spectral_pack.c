@@ -60,8 +60,8 @@ static void unit(size_t a, size_t n, double *re, double *im) {
 
 enum { MAX_KERNEL = 64 };
 
-/* Kernels are real: rows give s -> v in [0, lw/2], then columns r -> u in [0, lh). The result is conjugated, which makes
- * the product a correlation, and scaled by 1/(lh*lw) for the unscaled inverse. */
+/* Kernels are real: rows give s -> v in [0, lw/2], then columns r -> u in [0, lh). The result is conjugated, which
+ * makes the product a correlation, and scaled by 1/(lh*lw) for the unscaled inverse. */
 static void pack_fft_kernel(const hone__conv_plan *plan, const float *tap, size_t c, size_t k, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_spectral_plan *p = &plan->spectral;
@@ -91,7 +91,8 @@ static void pack_fft_kernel(const hone__conv_plan *plan, const float *tap, size_
             }
             wr *= scale;
             wi *= scale;
-            float *real = u_at(plan, packed, u * nb + v, c, column), *imag = u_at(plan, packed, u * nb + v, half + c, column);
+            float *real = u_at(plan, packed, u * nb + v, c, column),
+                  *imag = u_at(plan, packed, u * nb + v, half + c, column);
             real[0] = (float)wr;
             imag[0] = (float)wi;
             real[vw] = (float)-wi;

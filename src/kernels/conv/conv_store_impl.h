@@ -3,8 +3,7 @@
 #ifndef HONE_KERNELS_CONV_CONV_STORE_IMPL_H
 #define HONE_KERNELS_CONV_CONV_STORE_IMPL_H
 
-#include "kernels/conv/conv_act.h"
-#include "kernels/conv/conv_vec.h"
+#include "kernels/conv/conv_gemm_impl.h"
 
 #include <math.h>
 
@@ -26,23 +25,9 @@ HONE_INLINE act_vec act_prepare(const hone_act *act) {
     return v;
 }
 
+/* Kept out of line: the loops that store stay small. */
 static __attribute__((noinline)) vf act_slow(vf x, const hone_act *act) {
-    vf zero = v_zero(), one = v_set1(1.0f);
-    switch (act->kind) {
-    case HONE_ACT_LEAKY_RELU:
-        return v_fma(v_set1(act->a), v_min(zero, x), v_max(zero, x));
-    case HONE_ACT_HARD_SIGMOID:
-        return v_min(one, v_max(zero, v_fma(v_set1(act->a), x, v_set1(act->b))));
-    case HONE_ACT_HARD_SWISH:
-        return v_mul(x, v_min(one, v_max(zero, v_fma(x, v_set1(1.0f / 6.0f), v_set1(0.5f)))));
-    default:
-        break;
-    }
-    float t[VW];
-    v_store(t, x);
-    for (size_t i = 0; i < VW; i++)
-        t[i] = hone__conv_act(t[i], act);
-    return v_load(t);
+    return hone__act_apply_vf(x, act->kind, v_set1(act->a), v_set1(act->b));
 }
 
 HONE_INLINE vf act_apply(vf x, const act_vec *v) {

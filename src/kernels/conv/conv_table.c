@@ -72,8 +72,8 @@ const hone__conv_ops *hone__conv_ops_for(uint32_t isa) {
 }
 
 static bool desc_is_sane(const hone__conv_desc *d) {
-    const size_t all[] = {d->n, d->c, d->h, d->w, d->k, d->r, d->s, d->oh, d->ow, d->stride_h, d->stride_w, d->dil_h,
-                          d->dil_w, d->groups};
+    const size_t all[] = {d->n,  d->c,  d->h,        d->w,        d->k,     d->r,     d->s,
+                          d->oh, d->ow, d->stride_h, d->stride_w, d->dil_h, d->dil_w, d->groups};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i] == 0 || all[i] > (size_t)1 << 40)
             return false;

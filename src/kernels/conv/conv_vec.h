@@ -1,5 +1,6 @@
 /* One vector of floats, by the ISA that the including file is compiled for: AVX-512, AVX2 with FMA, or
- * four floats of the compiler's own vectors (plain C for every machine). Included by the conv_kernels_*.c files only. */
+ * four floats of the compiler's own vectors (plain C for every machine). Included by the conv_kernels_*.c files only.
+ */
 #ifndef HONE_KERNELS_CONV_CONV_VEC_H
 #define HONE_KERNELS_CONV_CONV_VEC_H
 
@@ -15,6 +16,7 @@
 #define HONE_INLINE static inline __attribute__((always_inline))
 
 #if defined(__AVX512F__)
+#include "kernels/eltwise/vecmath_avx512.h"
 #include <immintrin.h>
 enum { VW = 16 };
 typedef __m512 vf;
@@ -64,14 +66,14 @@ HONE_INLINE void v_store_columns4(float *p, size_t rs, const vf c[4]) {
     }
 }
 HONE_INLINE void v_load_even(const float *p, vf *even) { /* p[0], p[2], ...: reads 31 floats */
-    const __m512i index =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i index = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     *even = _mm512_permutex2var_ps(_mm512_loadu_ps(p), index, _mm512_maskz_loadu_ps(0x7FFF, p + 16));
 }
 HONE_INLINE vf v_gather(const float *p, const int32_t *offset, unsigned bits) {
     return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), (__mmask16)bits, _mm512_loadu_si512(offset), p, 4);
 }
 #elif defined(__AVX2__)
+#include "kernels/eltwise/vecmath_avx2.h"
 #include <immintrin.h>
 enum { VW = 8 };
 typedef __m256 vf;
@@ -99,7 +101,8 @@ HONE_INLINE void v_load_columns4(const float *p, size_t rs, vf c[4]) {
     __m256 t[4];
     HONE_UNROLL
     for (size_t i = 0; i < 4; i++)
-        t[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + i * rs)), _mm_loadu_ps(p + (i + 4) * rs), 1);
+        t[i] =
+            _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + i * rs)), _mm_loadu_ps(p + (i + 4) * rs), 1);
     __m256 l01 = _mm256_unpacklo_ps(t[0], t[1]), h01 = _mm256_unpackhi_ps(t[0], t[1]);
     __m256 l23 = _mm256_unpacklo_ps(t[2], t[3]), h23 = _mm256_unpackhi_ps(t[2], t[3]);
     c[0] = _mm256_shuffle_ps(l01, l23, 0x44);
@@ -128,6 +131,7 @@ HONE_INLINE vf v_gather(const float *p, const int32_t *offset, unsigned bits) {
                                     _mm256_castsi256_ps(v_bits(bits)), 4);
 }
 #else
+#include "kernels/eltwise/vecmath_generic.h"
 enum { VW = 4 };
 typedef float vf __attribute__((vector_size(16)));
 HONE_INLINE vf v_zero(void) { return (vf){0, 0, 0, 0}; }

@@ -5,7 +5,7 @@
 #ifndef HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
 #define HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
 
-#include "kernels/conv/conv_vec.h"
+#include "kernels/conv/conv_store_impl.h"
 
 /* d: t inputs, o: t outputs, t = m + 2; B^T d. */
 HONE_INLINE void wino_in_1d(const int m, const vf *d, vf *o) {
