@@ -6,6 +6,7 @@
 #include "exec/cpu/cpu_conv.h"
 
 #include "base/alloc.h"
+#include "exec/cpu/cpu_activation.h"
 #include "exec/cpu/cpu_registry.h"
 
 #include <stdio.h>
@@ -65,35 +66,6 @@ bool hone__conv_read_attrs(const hone__node *node, int spatial, hone__conv_attrs
     return true;
 }
 
-bool hone__conv_read_act(const hone__node *node, hone_act *out) {
-    static const struct {
-        const char *name;
-        hone_act_kind kind;
-        float a, b; /* defaults of the standard's operators */
-    } names[] = {{"", HONE_ACT_NONE, 0, 0},
-                 {"Relu", HONE_ACT_RELU, 0, 0},
-                 {"Clip", HONE_ACT_CLIP, -3.402823466e+38f, 3.402823466e+38f},
-                 {"LeakyRelu", HONE_ACT_LEAKY_RELU, 0.01f, 0},
-                 {"Sigmoid", HONE_ACT_SIGMOID, 0, 0},
-                 {"Tanh", HONE_ACT_TANH, 0, 0},
-                 {"HardSigmoid", HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f},
-                 {"HardSwish", HONE_ACT_HARD_SWISH, 0, 0},
-                 {"Silu", HONE_ACT_SILU, 1, 0},
-                 {"Gelu", HONE_ACT_GELU, 0, 0},
-                 {"GeluTanh", HONE_ACT_GELU_TANH, 0, 0},
-                 {"Elu", HONE_ACT_ELU, 1, 0},
-                 {"Mish", HONE_ACT_MISH, 0, 0}};
-    const char *name = hone__node_attr_string(node, "activation", "");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i].name) == 0) {
-            size_t n;
-            const float *v = hone__node_attr_floats(node, "activation_params", &n);
-            *out = (hone_act){names[i].kind, n > 0 ? v[0] : names[i].a, n > 1 ? v[1] : names[i].b};
-            return true;
-        }
-    return false;
-}
-
 bool hone__conv_shapes_ok(const hone__node *node) {
     const int xr = hone__bind_rank(node, 0), wr = hone__bind_rank(node, 1);
     return (wr == 3 || wr == 4) && (xr == wr || xr == -1);
@@ -106,7 +78,7 @@ static bool match(const hone__node *node, const hone__cpu_config *config) {
     hone__conv_attrs attrs;
     hone_act act;
     return hone__bind_all_f32(node) && node->n_inputs >= 2 && node->inputs[1] && hone__conv_shapes_ok(node) &&
-           hone__conv_read_attrs(node, hone__bind_rank(node, 1) - 2, &attrs) && hone__conv_read_act(node, &act);
+           hone__conv_read_attrs(node, hone__bind_rank(node, 1) - 2, &attrs) && hone__bind_activation(node, &act);
 }
 
 static hone_status prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state) {
@@ -115,7 +87,7 @@ static hone_status prepare(hone__cpu_prepare *ctx, const hone__node *node, void 
         return hone__fail_memory(ctx->error, "a convolution's state");
     const hone_tensor *w = hone__bind_constant(node, 1);
     s->weights = w ? w->data : NULL;
-    HONE_FAIL_IF(!hone__conv_read_act(node, &s->act), ctx->error, HONE_ERROR_UNSUPPORTED,
+    HONE_FAIL_IF(!hone__bind_activation(node, &s->act), ctx->error, HONE_ERROR_UNSUPPORTED,
                  "activation \"%s\" is unknown", hone__node_attr_string(node, "activation", ""));
     if (pthread_mutex_init(&s->lock, NULL) != 0)
         return hone__fail_memory(ctx->error, "a convolution's lock");

@@ -44,8 +44,7 @@ typedef struct hone__conv_attrs {
 
 /* False when an attribute is out of what the kernels do (negative pads, other ranks). */
 bool hone__conv_read_attrs(const hone__node *node, int spatial, hone__conv_attrs *out);
-bool hone__conv_read_act(const hone__node *node, hone_act *out);
-/* Activation names and parameters of fused operators, as in kernels/activation.h. */
+/* Ranks of one or two spatial dimensions. */
 bool hone__conv_shapes_ok(const hone__node *node);
 
 /* Picks the algorithm for a layer and packs its weights: fills choice->plan and ->packed; *detail may be set to a text
