@@ -3,7 +3,10 @@
 #define HONE_OPS_OP_FAMILIES_H
 
 #define HONE_OP_FAMILIES(X)                                                                                            \
+    X(binary)                                                                                                          \
     X(identity)                                                                                                        \
+    X(select)                                                                                                          \
+    X(unary)                                                                                                           \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \
