@@ -12,6 +12,8 @@
     X(matmul)                                                                                                          \
     X(norm)                                                                                                            \
     X(pool)                                                                                                            \
+    X(quant)                                                                                                           \
+    X(rnn)                                                                                                             \
     X(reduce)                                                                                                          \
     X(resize)                                                                                                          \
     X(slice)                                                                                                           \

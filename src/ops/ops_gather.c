@@ -55,7 +55,7 @@ static hone_status eval_gather(hone__eval *ctx) {
         dims[n++] = x->dims[d];
     HONE_TRY(hone__eval_output(ctx, 0, x->dtype, n, dims, &out));
     int64_t outer = hone__dims_product(x->dims, 0, axis), inner = hone__dims_product(x->dims, axis + 1, x->rank);
-    int64_t count = hone__tensor_count(i), at;
+    int64_t count = hone__tensor_count(i), at = 0;
     for (int64_t o = 0; out && inner > 0 && o < outer; o++)
         for (int64_t k = 0; k < count; k++) {
             HONE_TRY(check_index(ctx, index[k], x->dims[axis], &at));
@@ -100,7 +100,7 @@ static hone_status eval_gather_elements(hone__eval *ctx) {
     hone__row_major_strides(x->dims, x->rank, stride);
     int64_t count = hone__tensor_count(i);
     for (int64_t k = 0; out && k < count; k++, hone__next_index(at, i->dims, i->rank)) {
-        int64_t from = 0, c;
+        int64_t from = 0, c = 0;
         HONE_TRY(check_index(ctx, index[k], x->dims[axis], &c));
         for (int d = 0; d < x->rank; d++)
             from += (d == axis ? c : at[d]) * stride[d];
@@ -160,7 +160,7 @@ static hone_status eval_gather_nd(hone__eval *ctx) {
     int64_t tuples = hone__dims_product(i->dims, b, i->rank - 1), batches = hone__dims_product(x->dims, 0, b);
     int64_t inner = hone__dims_product(x->dims, b + (int)k, x->rank), per = hone__dims_product(x->dims, b, x->rank);
     for (int64_t t = 0; out && inner > 0 && t < batches * tuples; t++) {
-        int64_t from = 0, c;
+        int64_t from = 0, c = 0;
         for (int64_t d = 0; d < k; d++) {
             HONE_TRY(check_index(ctx, index[t * k + d], x->dims[b + d], &c));
             from = from * x->dims[b + d] + c;
@@ -244,7 +244,7 @@ static hone_status eval_scatter_elements(hone__eval *ctx) {
     hone__row_major_strides(x->dims, x->rank, stride);
     int64_t count = hone__tensor_count(i);
     for (int64_t k = 0; out && k < count; k++, hone__next_index(at, i->dims, i->rank)) {
-        int64_t to = 0, c;
+        int64_t to = 0, c = 0;
         HONE_TRY(check_index(ctx, index[k], x->dims[axis], &c));
         for (int d = 0; d < x->rank; d++)
             to += (d == axis ? c : at[d]) * stride[d];
@@ -272,7 +272,7 @@ static hone_status eval_scatter_nd(hone__eval *ctx) {
     HONE_TRY(start_from_data(ctx, x, &out));
     int64_t tuples = hone__dims_product(i->dims, 0, i->rank - 1), inner = hone__dims_product(x->dims, (int)k, x->rank);
     for (int64_t t = 0; out && inner > 0 && t < tuples; t++) {
-        int64_t to = 0, c;
+        int64_t to = 0, c = 0;
         for (int64_t d = 0; d < k; d++) {
             HONE_TRY(check_index(ctx, index[t * k + d], x->dims[d], &c));
             to = to * x->dims[d] + c;

@@ -419,7 +419,7 @@ static hone_status zero_of(hone__eval *ctx, hone_dtype dtype, hone_tensor *view)
 static hone_status eval_pad(hone__eval *ctx) {
     const hone_tensor *x, *fill = NULL;
     hone_tensor value;
-    pad_mode mode;
+    pad_mode mode = PAD_CONSTANT;
     int64_t v[2 * HONE_MAX_RANK], axes[HONE_MAX_RANK], begin[HONE_MAX_RANK], end[HONE_MAX_RANK];
     size_t n, n_axes = 0;
     HONE_TRY(hone__eval_tensor(ctx, 0, &x));
