@@ -12,7 +12,7 @@
 #include "onnx/onnx_messages.h"
 
 /* Largest unaligned tensor that is copied at once, in bytes. */
-enum { HONE_ONNX_SMALL = 16 << 10 };
+enum { HONE_ONNX_SMALL = 64 << 10 };
 enum { HONE_ONNX_ALIGN = 1 << 0 };
 
 /* External files, each mapped once. */
