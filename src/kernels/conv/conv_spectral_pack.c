@@ -5,14 +5,17 @@
 #include <math.h>
 #include <string.h>
 
-/* G of F(m,3), t x 3 (Lavin and Gray; points 0, 1, -1, 2, -2, 1/2, -1/2, infinity). */
+/* G of F(m,3), t x 3 (Lavin and Gray; see conv_winograd_impl.h for the points). */
 static const double G2[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-static const double G4[6][3] = {{1. / 4, 0, 0},
-                                {-1. / 6, -1. / 6, -1. / 6},
-                                {-1. / 6, 1. / 6, -1. / 6},
-                                {1. / 24, 1. / 12, 1. / 6},
-                                {1. / 24, -1. / 12, 1. / 6},
-                                {0, 0, 1}};
+/* Points 0, a, -a, b, -b with a = 5/8, b = 3/2: row p is (1, p, p^2) over the product of p's distances to the others.
+ */
+#define A_ (5. / 8)
+#define B_ (3. / 2)
+#define NA_ (2 * A_ * A_ * (A_ * A_ - B_ * B_))
+#define NB_ (2 * B_ * B_ * (B_ * B_ - A_ * A_))
+static const double G4[6][3] = {{1 / (A_ * A_ * B_ * B_), 0, 0},    {1 / NA_, A_ / NA_, A_ *A_ / NA_},
+                                {1 / NA_, -A_ / NA_, A_ *A_ / NA_}, {1 / NB_, B_ / NB_, B_ *B_ / NB_},
+                                {1 / NB_, -B_ / NB_, B_ *B_ / NB_}, {0, 0, 1}};
 static const double G6[8][3] = {{1, 0, 0},
                                 {-2. / 9, -2. / 9, -2. / 9},
                                 {-2. / 9, 2. / 9, -2. / 9},
