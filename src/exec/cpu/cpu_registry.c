@@ -7,6 +7,7 @@
 
 static const hone__cpu_kernel_family *const g_families[] = {
     /* One line per family. */
+    &hone__cpu_family_attention,
     &hone__cpu_family_gemm,
     &hone__cpu_family_conv,
     &hone__cpu_family_conv_transpose,
