@@ -4,8 +4,11 @@
 
 #define HONE_OP_FAMILIES(X)                                                                                            \
     X(binary)                                                                                                          \
+    X(constant)                                                                                                        \
     X(identity)                                                                                                        \
+    X(move)                                                                                                            \
     X(select)                                                                                                          \
+    X(shape)                                                                                                           \
     X(unary)                                                                                                           \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
