@@ -1,0 +1,238 @@
+/* hone run: one inference, on given or made-up inputs, shown, saved or compared. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/cli_commands.h"
+#include "cli/cli_compare.h"
+#include "cli/cli_json.h"
+#include "cli/cli_session.h"
+#include "cli/run_inputs.h"
+#include "cli/run_outputs.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct run_values {
+    hone__cli_texts inputs, shapes, sets;
+    const char *image_size, *mean, *std, *layout, *output_dir, *expect, *level;
+    double range, rtol, atol;
+    bool bgr;
+    int64_t seed, batch, threads;
+} run_values;
+
+static const run_values defaults = {.range = 1, .rtol = -1, .atol = -1};
+
+#define AT(field) offsetof(run_values, field)
+static const hone__cli_option options[] = {
+    {"input", HONE_CLI_TEXTS, AT(inputs), "NAME=FILE",
+     "an input from a .npy, .npz, .pb (TensorProto), .png or .jpg file; repeat it for more inputs. NAME= may be left "
+     "out when the model has one input. Inputs not given are made up",
+     0, 0, 0},
+    {"seed", HONE_CLI_INT, AT(seed), "N",
+     "seed of made-up inputs (default 0): floats in [0, 1), integers 0 or 1 (ids 0 to 9), masks 1", 0, 0, 0},
+    {"shape", HONE_CLI_TEXTS, AT(shapes), "NAME=1x3x640x640",
+     "shape of a made-up input; symbols that it settles hold for the others; what is left becomes 1", 0, 0, 0},
+    {"batch", HONE_CLI_INT, AT(batch), "N", "value of the symbolic first dimension of made-up inputs", 1, 1e6, 0},
+    {"image-size", HONE_CLI_TEXT, AT(image_size), "WxH",
+     "size that images are resized to (bilinear, antialiased, aspect not kept). Default: the model's size, or else "
+     "the image's own",
+     0, 0, 0},
+    {"mean", HONE_CLI_TEXT, AT(mean), "M|R,G,B",
+     "subtracted from pixels scaled to [0, 1] (default 0); one value or one per channel", 0, 0, 0},
+    {"std", HONE_CLI_TEXT, AT(std), "S|R,G,B", "then divided by this (default 1)", 0, 0, 0},
+    {"image-range", HONE_CLI_NUMBER, AT(range), "X",
+     "pixels are scaled to [0, X] before mean and std (default 1; 255 keeps them)", 1e-6, 1e6, 0},
+    {"bgr", HONE_CLI_FLAG, AT(bgr), NULL, "channels in the order blue, green, red", 0, 0, 0},
+    {"layout", HONE_CLI_TEXT, AT(layout), "nchw|nhwc", "of image inputs; default: where the model has 1 or 3 channels",
+     0, 0, 0},
+    {"output-dir", HONE_CLI_TEXT, AT(output_dir), "DIR", "write each output as DIR/NAME.npy", 0, 0, 'o'},
+    {"expect", HONE_CLI_TEXT, AT(expect), "DIR",
+     "take input_*.pb from an ONNX test-data folder and compare with its output_*.pb; exit status 1 when they differ",
+     0, 0, 0},
+    {"rtol", HONE_CLI_NUMBER, AT(rtol), "X",
+     "relative tolerance: |a-b| <= atol + rtol*|b| (default 1e-3; 1e-2 where a half-precision type is involved)", 0,
+     1e9, 0},
+    {"atol", HONE_CLI_NUMBER, AT(atol), "X",
+     "absolute tolerance (default 1e-5*max(1, max|b|); 1e-3*max(1, max|b|) where a half-precision type is involved)", 0,
+     1e9, 0},
+    {"threads", HONE_CLI_INT, AT(threads), "N", "threads (default: what affinity and cgroup quota give)", 0, 1024, 0},
+    {"level", HONE_CLI_TEXT, AT(level), "LEVEL", "graph optimisation: disable_all, basic, extended, all (default)", 0,
+     0, 0},
+    {"set", HONE_CLI_TEXTS, AT(sets), "KEY=VALUE", "any key of a session, as in config.yaml; may be repeated", 0, 0, 0},
+};
+
+static hone_status image_options(const run_values *values, hone__image_options *out, hone_error *error) {
+    *out = (hone__image_options){.std = {1, 1, 1}, .range = values->range, .is_bgr = values->bgr};
+    out->is_normalised = values->mean || values->std || values->range != 1;
+    if (values->image_size)
+        HONE_TRY(hone__cli_parse_size(values->image_size, &out->width, &out->height, error));
+    if (values->mean)
+        HONE_TRY(hone__cli_parse_numbers(values->mean, "mean", out->mean, 3, error));
+    if (values->std)
+        HONE_TRY(hone__cli_parse_numbers(values->std, "std", out->std, 3, error));
+    for (int i = 0; i < 3; i++)
+        if (!(out->std[i] > 0)) {
+            hone__fail(error, HONE_ERROR_ARGUMENT, "--std must be above 0");
+            hone__error_hint(error, "for ImageNet models it is often 0.229,0.224,0.225");
+            return HONE_ERROR_ARGUMENT;
+        }
+    if (!values->layout)
+        return HONE_OK;
+    if (!strcmp(values->layout, "nchw") || !strcmp(values->layout, "nhwc")) {
+        out->layout = values->layout[1] == 'c' ? HONE_IMAGE_NCHW : HONE_IMAGE_NHWC;
+        return HONE_OK;
+    }
+    hone__fail(error, HONE_ERROR_ARGUMENT, "--layout takes nchw or nhwc, not \"%.40s\"", values->layout);
+    hone__error_hint(error, "leave it out to take the layout from the model's input");
+    return HONE_ERROR_ARGUMENT;
+}
+
+/* Everything that a run holds on to. */
+typedef struct job {
+    hone_model *model;
+    hone_options *options;
+    hone_session *session;
+    hone__input_shapes shapes;
+    hone__run_tensors inputs, outputs, expected;
+    double time_ms;
+} job;
+
+static void release(job *j) {
+    hone__run_tensors_release(&j->inputs);
+    hone__run_tensors_release(&j->outputs);
+    hone__run_tensors_release(&j->expected);
+    hone__inputs_release(&j->shapes);
+    hone_session_destroy(j->session);
+    hone_options_destroy(j->options);
+    hone_model_close(j->model);
+}
+
+static hone_status infer(const run_values *values, const char *path, job *j, hone_error *error) {
+    hone__image_options image;
+    HONE_TRY(image_options(values, &image, error));
+    HONE_TRY(hone__session_options(&values->sets, values->threads, values->level, &j->options, error));
+    HONE_TRY(hone_model_open(path, &j->model, error));
+    HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
+    hone__run_source source = {&values->inputs, values->expect, &image, (uint64_t)values->seed, &j->shapes};
+    HONE_TRY(hone__run_inputs(j->model, &source, &j->inputs, error));
+    if (values->expect)
+        HONE_TRY(hone__run_expected(j->model, values->expect, &j->expected, error));
+    HONE_TRY(hone_session_create(j->model, j->options, &j->session, error));
+    j->outputs.n = hone_model_output_count(j->model);
+    j->outputs.items = hone__calloc(j->outputs.n ? j->outputs.n : 1, sizeof *j->outputs.items);
+    if (!j->outputs.items)
+        return hone__fail_memory(error, "the outputs");
+    uint64_t start = hone__now_ns();
+    HONE_TRY(hone_session_run(j->session, (const hone_tensor *const *)j->inputs.items, j->inputs.n, j->outputs.items,
+                              j->outputs.n, error));
+    j->time_ms = hone__ms_since(start);
+    return HONE_OK;
+}
+
+static bool name_is_taken(const hone_model *model, size_t index) {
+    char own[200], other[200];
+    hone__run_file_name(hone_model_get_output(model, index)->name, own, sizeof own);
+    for (size_t i = 0; i < index; i++)
+        if (!strcmp(own, hone__run_file_name(hone_model_get_output(model, i)->name, other, sizeof other)))
+            return true;
+    return false;
+}
+
+static bool compare_all(const hone__cli *cli, const run_values *values, const job *j, json_t *json) {
+    hone__tolerance tolerance = {values->rtol, values->atol, hone__model_has_half(j->model)};
+    json_t *expect = json_object(), *failed = json_array();
+    bool is_ok = true;
+    double max_abs = 0, max_rel = 0;
+    size_t n_compared = 0;
+    for (size_t i = 0; i < j->expected.n; i++) {
+        if (!j->expected.items[i])
+            continue;
+        const char *name = hone_model_get_output(j->model, i)->name;
+        hone__difference difference = {.is_equal = true};
+        hone__compare_tensors(j->outputs.items[i], j->expected.items[i], &tolerance, &difference);
+        n_compared++;
+        max_abs = fmax(max_abs, difference.max_abs);
+        max_rel = fmax(max_rel, difference.max_rel);
+        if (difference.is_equal)
+            continue;
+        is_ok = false;
+        hone__cli_print(cli, "  %sdiffers%s %s: %s", hone__cli_red(cli), hone__cli_plain(cli), name,
+                        difference.message);
+        if (difference.n_wrong)
+            hone__cli_print(cli, "; %lld of %lld elements are out of tolerance", (long long)difference.n_wrong,
+                            (long long)difference.n_compared);
+        hone__cli_print(cli, "\n");
+        json_array_append_new(failed,
+                              json_pack("{s:o, s:o, s:I, s:I}", "output", hone__json_text(name), "reason",
+                                        hone__json_text(difference.message), "wrong", (json_int_t)difference.n_wrong,
+                                        "of", (json_int_t)difference.n_compared));
+    }
+    if (is_ok)
+        hone__cli_print(cli, "  %sas expected%s: %zu output%s, largest error %.3g absolute, %.3g relative\n",
+                        hone__cli_green(cli), hone__cli_plain(cli), n_compared, n_compared == 1 ? "" : "s", max_abs,
+                        max_rel);
+    hone__json_set(expect, "ok", json_boolean(is_ok));
+    hone__json_set(expect, "max_abs_error", hone__json_number(max_abs));
+    hone__json_set(expect, "max_rel_error", hone__json_number(max_rel));
+    hone__json_set(expect, "failed", failed);
+    hone__json_set(json, "expect", expect);
+    return is_ok;
+}
+
+static int run(hone__cli *cli, const void *data, char **args, int n_args) {
+    (void)n_args;
+    const run_values *values = data;
+    hone_error error;
+    job j = {0};
+    hone_status status = infer(values, args[0], &j, &error);
+    if (status != HONE_OK) {
+        int code = hone__session_fail(cli, j.model, &error);
+        release(&j);
+        return code;
+    }
+    json_t *json = json_object(), *outputs = json_array();
+    hone__cli_print(cli, "%s%s%s: %.3f ms\n", hone__cli_bold(cli), args[0], hone__cli_plain(cli), j.time_ms);
+    for (size_t i = 0; i < j.outputs.n && status == HONE_OK; i++) {
+        const char *name = hone_model_get_output(j.model, i)->name;
+        json_array_append_new(outputs, hone__run_describe(cli, name, j.outputs.items[i]));
+        if (values->output_dir)
+            status = hone__run_save(values->output_dir, name, i, name_is_taken(j.model, i), j.outputs.items[i], &error);
+    }
+    hone__json_set(json, "model", hone__json_text(args[0]));
+    hone__json_set(json, "outputs", outputs);
+    int code = HONE_EXIT_DONE;
+    if (status == HONE_OK && values->expect && !compare_all(cli, values, &j, json))
+        code = HONE_EXIT_CHECK;
+    hone__json_set(json, "time_ms", hone__json_number(j.time_ms));
+    if (status != HONE_OK) {
+        json_decref(json);
+        code = hone__cli_fail(cli, &error);
+    } else {
+        if (code == HONE_EXIT_CHECK)
+            hone__cli_remark(cli, "error: the outputs differ from those in %s", values->expect);
+        code = hone__cli_write_json(cli, json, code);
+    }
+    release(&j);
+    return code;
+}
+
+const hone__command hone__command_run = {
+    .name = "run",
+    .arguments = "MODEL",
+    .summary = "runs a model once on given or made-up inputs, and shows or compares outputs",
+    .details =
+        "Runs one inference and prints each output's type, shape, range and its five largest elements (by index\n"
+        "in row-major order). Images become float inputs as (pixel / 255 * image-range - mean) / std, in the\n"
+        "model's layout and size; uint8 inputs take the pixels. NaN equals NaN in comparisons.",
+    .examples = "  hone run model.onnx\n"
+                "  hone run resnet.onnx --input cat.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
+                "  hone run bert.onnx --input input_ids=ids.npy --input attention_mask=mask.npy -o out\n"
+                "  hone run model.onnx --expect test_data_set_0",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .values_size = sizeof(run_values),
+    .defaults = &defaults,
+    .run = run,
+};
