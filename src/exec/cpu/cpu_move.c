@@ -209,10 +209,8 @@ static hone_status run_slice(hone__cpu_run *ctx) {
         const int64_t dim = x->dims[axis];
         step[axis] = int_at(steps, NULL, 0, i, 1);
         int64_t at = int_at(starts, s->starts, s->n_starts, i, 0);
-        if (at < 0)
-            at = at < -dim ? -1 : at + dim;
-        if (at < 0) /* before the beginning: clamped, to -1 when walking backwards (then nothing is taken) */
-            at = step[axis] < 0 ? -1 : 0;
+        /* Clamped to the dim, to its last element when walking backwards (ONNX Slice). */
+        at = at < -dim ? 0 : at < 0 ? at + dim : at;
         start[axis] = hone__min_i64(at, step[axis] < 0 ? dim - 1 : dim);
     }
     hone__view_init(&v, hone__bind_elem_size(x->dtype));
