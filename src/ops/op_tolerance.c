@@ -18,10 +18,11 @@ static const struct {
             "Min Neg NonMaxSuppression NonZero Not OneHot Or Pad Relu Reshape Round Scan Scatter ScatterElements "
             "ScatterND SequenceAt Shape Shrink Sign Size Slice SpaceToDepth Split Squeeze Tile TopK Transpose Trilu "
             "Unique Unsqueeze Where Xor ReduceMax ReduceMin GlobalMaxPool "},
-    {ROUNDED, " Add Sub Mul Div Mod Sqrt Reciprocal LeakyRelu PRelu HardSigmoid HardSwish ThresholdedRelu Sum Mean "
+    {ROUNDED, " Add Sub Mul Div Mod Sqrt Reciprocal LeakyRelu PRelu HardSigmoid HardSwish ThresholdedRelu "
               "Softsign DequantizeLinear Range "},
-    {SERIES, " Acos Acosh Asin Asinh Atan Atanh Celu Cos Cosh Elu Erf Exp Gelu Log Mish Pow Selu Sigmoid Silu Sin "
-             "Sinh Softplus Tan Tanh LogSoftmax Softmax "},
+    {SERIES,
+     " Mean Sum Acos Acosh Asin Asinh Atan Atanh Celu Cos Cosh Elu Erf Exp Gelu Log Mish Pow Selu Sigmoid Silu Sin "
+     "Sinh Softplus Tan Tanh LogSoftmax Softmax "},
     {QUANTISED, " QuantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul "},
 };
 
