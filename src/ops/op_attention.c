@@ -13,7 +13,8 @@ void hone__attention_strides(bool is_4d, int64_t heads, int64_t s, int64_t d, in
 static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i, double *row, double *keep) {
     const double *q = a->q + b * a->q_stride[0] + h * a->q_stride[1] + i * a->q_stride[2];
     int64_t kv = h / (a->heads / a->kv_heads), end = a->key_len ? a->key_len[b] : a->t;
-    int64_t past = a->causal_to_len && a->key_len ? a->key_len[b] - a->s : a->past, first = a->key_start ? a->key_start[b] : 0;
+    int64_t past = a->causal_to_len && a->key_len ? a->key_len[b] - a->s : a->past,
+            first = a->key_start ? a->key_start[b] : 0;
     for (int64_t j = 0; j < a->t; j++) {
         const double *k = a->k + b * a->k_stride[0] + kv * a->k_stride[1] + j * a->k_stride[2];
         double dot = 0;
@@ -27,7 +28,8 @@ static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i,
         if (keep && a->scores_mode == 2)
             keep[j] = dot;
         if (a->mask && (a->mask_cols == 0 || j < a->mask_cols))
-            dot += a->mask[b * a->mask_stride[0] + h * a->mask_stride[1] + i * a->mask_stride[2] + j * a->mask_stride[3]];
+            dot +=
+                a->mask[b * a->mask_stride[0] + h * a->mask_stride[1] + i * a->mask_stride[2] + j * a->mask_stride[3]];
         bool seen = j >= first && j < end && (!a->causal || j <= i + past) && (a->mask_cols == 0 || j < a->mask_cols);
         if (a->window > 0 && j + a->window <= i + past)
             seen = false;
@@ -71,8 +73,8 @@ hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a) {
 double hone__attention_flops(const hone__type *q, const hone__type *k, const hone__type *v) {
     if (!q || !k || !v || q->rank != 4 || k->rank != 4 || v->rank != 4)
         return 0;
-    return 2 * (double)q->dims[0].value * (double)q->dims[1].value * (double)q->dims[2].value * (double)k->dims[2].value *
-           (double)(q->dims[3].value + v->dims[3].value);
+    return 2 * (double)q->dims[0].value * (double)q->dims[1].value * (double)q->dims[2].value *
+           (double)k->dims[2].value * (double)(q->dims[3].value + v->dims[3].value);
 }
 
 hone_status hone__rotary_run(hone__eval *ctx, const hone__rotary *r, const double *x, double *y) {

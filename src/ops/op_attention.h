@@ -11,10 +11,10 @@
 typedef struct hone__attention {
     int64_t batch, heads, kv_heads, s, t, d, dv; /* heads is a multiple of kv_heads */
     double scale, softcap;                       /* softcap 0: none */
-    bool causal;        /* query i sees keys 0 .. i + past */
-    int64_t past;       /* see causal */
-    int64_t window;     /* > 0: and only the last `window` of those */
-    const int64_t *key_len, *key_start; /* [batch] keys that count: [start, len); NULL: all */
+    bool causal;                                 /* query i sees keys 0 .. i + past */
+    int64_t past;                                /* see causal */
+    int64_t window;                              /* > 0: and only the last `window` of those */
+    const int64_t *key_len, *key_start;          /* [batch] keys that count: [start, len); NULL: all */
     bool causal_to_len; /* the last query stands at key_len - 1: past is key_len - s, per batch */
     /* Strides of batch, head, row, in elements; the last dimension is dense. */
     const double *q, *k, *v;
@@ -24,7 +24,7 @@ typedef struct hone__attention {
     int64_t mask_cols; /* keys from here on are masked out; 0: the mask covers all */
     double *y;
     int64_t y_stride[3];
-    double *scores; /* [batch,heads,s,t] or NULL */
+    double *scores;  /* [batch,heads,s,t] or NULL */
     int scores_mode; /* 0: after scaling, 1: with mask, 2: with softcap, 3: after softmax */
 } hone__attention;
 

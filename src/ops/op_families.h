@@ -10,6 +10,8 @@
     X(select)                                                                                                          \
     X(shape)                                                                                                           \
     X(unary)                                                                                                           \
+    X(attention)                                                                                                       \
+    X(loss)                                                                                                            \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \

@@ -453,16 +453,14 @@ static const hone__op_param q_linear_mat_mul_10_in[] = {
     HONE_PARAM("y_zero_point", HONE_SET(INT8) | HONE_SET(UINT8), '3')};
 static const hone__op_param q_linear_mat_mul_10_out[] = {HONE_PARAM("y", HONE_SET(INT8) | HONE_SET(UINT8), '3')};
 static const hone__op_param q_linear_mat_mul_21_in[] = {
-    HONE_PARAM("a", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '1'),
+    HONE_PARAM("a", HONE_SET(INT8) | HONE_SET(UINT8), '1'),
     HONE_PARAM("a_scale", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'S'),
-    HONE_PARAM("a_zero_point", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '1'),
-    HONE_PARAM("b", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '2'),
+    HONE_PARAM("a_zero_point", HONE_SET(INT8) | HONE_SET(UINT8), '1'),
+    HONE_PARAM("b", HONE_SET(INT8) | HONE_SET(UINT8), '2'),
     HONE_PARAM("b_scale", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'S'),
-    HONE_PARAM("b_zero_point", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '2'),
+    HONE_PARAM("b_zero_point", HONE_SET(INT8) | HONE_SET(UINT8), '2'),
     HONE_PARAM("y_scale", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'S'),
-    HONE_PARAM("y_zero_point", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '3')};
-static const hone__op_param q_linear_mat_mul_21_out[] = {
-    HONE_PARAM("y", HONE_SET_FLOAT8 | HONE_SET(INT8) | HONE_SET(UINT8), '3')};
+    HONE_PARAM("y_zero_point", HONE_SET(INT8) | HONE_SET(UINT8), '3')};
 static const hone__op_param det_11_in[] = {HONE_PARAM("X", HONE_SET_IEEE, 'T')};
 static const hone__op_param det_22_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T')};
 static const hone__op_param det_22_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
@@ -498,7 +496,7 @@ static const hone__op g_rows[] = {
                       infer_mat_mul_integer, eval_mat_mul_integer, flops_mat_mul),
     HONE_ROW_NO_ATTRS("", "QLinearMatMul", 10, HONE_OP_PURE, 8, q_linear_mat_mul_10_in, 1, q_linear_mat_mul_10_out,
                       infer_q_linear_mat_mul, eval_q_linear_mat_mul, flops_mat_mul),
-    HONE_ROW_NO_ATTRS("", "QLinearMatMul", 21, HONE_OP_PURE, 8, q_linear_mat_mul_21_in, 1, q_linear_mat_mul_21_out,
+    HONE_ROW_NO_ATTRS("", "QLinearMatMul", 21, HONE_OP_PURE, 8, q_linear_mat_mul_21_in, 1, q_linear_mat_mul_10_out,
                       infer_q_linear_mat_mul, eval_q_linear_mat_mul, flops_mat_mul),
     HONE_ROW_NO_ATTRS("", "Det", 11, HONE_OP_PURE, 1, det_11_in, 1, mat_mul_1_out, infer_det, eval_det, NULL),
     HONE_ROW_NO_ATTRS("", "Det", 22, HONE_OP_PURE, 1, det_22_in, 1, det_22_out, infer_det, eval_det, NULL),
