@@ -16,6 +16,7 @@
 
 typedef float hone__vf __attribute__((vector_size(16)));
 typedef int32_t hone__vi __attribute__((vector_size(16)));
+typedef uint32_t hone__vu __attribute__((vector_size(16)));
 typedef hone__vi hone__vm; /* all ones or all zeros per lane */
 
 static inline hone__vf hone__vf_load(const float *p) {
@@ -48,12 +49,12 @@ static inline hone__vf hone__vf_fma(hone__vf a, hone__vf b, hone__vf c) { return
 static inline hone__vf hone__vf_fnma(hone__vf a, hone__vf b, hone__vf c) { return c - a * b; }
 
 static inline hone__vi hone__vi_set1(int32_t x) { return (hone__vi){x, x, x, x}; }
-static inline hone__vi hone__vi_add(hone__vi a, hone__vi b) { return a + b; }
-static inline hone__vi hone__vi_sub(hone__vi a, hone__vi b) { return a - b; }
+/* Through unsigned: the others wrap around, and so must this. */
+static inline hone__vi hone__vi_add(hone__vi a, hone__vi b) { return (hone__vi)((hone__vu)a + (hone__vu)b); }
+static inline hone__vi hone__vi_sub(hone__vi a, hone__vi b) { return (hone__vi)((hone__vu)a - (hone__vu)b); }
 static inline hone__vi hone__vi_and(hone__vi a, hone__vi b) { return a & b; }
 static inline hone__vi hone__vi_or(hone__vi a, hone__vi b) { return a | b; }
-/* Through uint32_t: a left shift of a negative number is undefined. */
-#define hone__vi_shl(a, bits) ((hone__vi)((uint32_t __attribute__((vector_size(16))))(a) << (bits)))
+#define hone__vi_shl(a, bits) ((hone__vi)((hone__vu)(a) << (bits)))
 #define hone__vi_sar(a, bits) ((a) >> (bits))
 static inline hone__vi hone__vi_bits(hone__vf a) { return (hone__vi)a; }
 static inline hone__vf hone__vf_bits(hone__vi a) { return (hone__vf)a; }
@@ -87,7 +88,7 @@ static inline hone__vf hone__vf_from_vi(hone__vi a) { return __builtin_convertve
  * bits; unlike a conversion this is defined for NaN too. */
 static inline hone__vi hone__vi_from_vf(hone__vf a) {
     const hone__vf magic = hone__vf_set1(12582912.0f);
-    return (hone__vi)(a + magic) - (hone__vi)magic;
+    return hone__vi_sub((hone__vi)(a + magic), (hone__vi)magic);
 }
 
 static inline float hone__vf_hsum(hone__vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
