@@ -30,7 +30,7 @@ typedef struct entry {
     hone__conv_plan plan;
     float *packed;
     void *table;
-    double ms, cost, error;
+    double ms, cost, error, pack_ms;
     bool is_used;
 } entry;
 
@@ -124,7 +124,9 @@ static size_t make_entries(const options *o, const hone__conv_desc *d, const flo
         e[n].table = e[n].plan.table_size ? hone__malloc_aligned(e[n].plan.table_size) : NULL;
         if (!e[n].packed)
             exit(2);
+        const uint64_t start = hone__now_ns();
         hone__conv_pack(&e[n].plan, w, e[n].packed);
+        e[n].pack_ms = hone__ms_since(start);
         hone__conv_fill_table(&e[n].plan, e[n].table);
         e[n].cost = hone__conv_cost(&e[n].plan) * 1e3;
         e[n].ms = 1e300;
@@ -181,9 +183,11 @@ static void report(const char *model, int count, const hone__conv_desc *d, entry
         if (!e[i].is_used)
             continue;
         const double rate = flops / (e[i].ms * 1e-3);
-        printf("  %-22s %9.3f ms %7.1f GFLOP/s %5.1f %%  model %8.3f ms  error %.3f  workspace %.1f MB%s%s\n",
+        printf("  %-22s %9.3f ms %7.1f GFLOP/s %5.1f %%  model %8.3f ms  error %.3f  workspace %.1f MB  packing %.2f "
+               "ms%s%s\n",
                e[i].plan.algo->name, e[i].ms, rate * 1e-9, 100 * rate / peak, e[i].cost, e[i].error,
-               (double)e[i].plan.workspace_size * 1e-6, i == best ? "  fastest" : "", i == chosen ? "  chosen" : "");
+               (double)e[i].plan.workspace_size * 1e-6, e[i].pack_ms, i == best ? "  fastest" : "",
+               i == chosen ? "  chosen" : "");
     }
     t->best += count * e[best].ms;
     t->chosen += count * e[chosen].ms;

@@ -1,9 +1,10 @@
 /* Depthwise convolutions (one input channel per group, any multiplier, kernel, stride and dilation).
  *
- * A channel's rows are copied into zero-padded phase planes, one per residue of row and column modulo the strides, so
- * that every tap reads one plane at unit stride. With rows of all planes `pitch` floats apart an output row and the
- * next one are a single sequence: the convolution is a filter with one offset per tap over flat memory, whatever the
- * width of the image, and narrow images fill their vectors. Rows are then stored without the gaps, with the epilogue.
+ * 3x3, 5x5 and 7x7 with stride 1 or 2 have kernels of their own. Otherwise a channel's rows are copied into zero-padded
+ * phase planes, one per residue of row and column modulo the strides, so that every tap reads one plane at unit stride.
+ * With rows of all planes `pitch` floats apart an output row and the next one are a single sequence: the convolution is
+ * a filter with one offset per tap over flat memory, whatever the width of the image, and narrow images fill their
+ * vectors. Rows are then stored without the gaps, with the epilogue.
  */
 #include "kernels/conv/conv_internal.h"
 
@@ -13,6 +14,11 @@ enum { CHUNK_FLOATS = 12 * 1024 };
 
 bool hone__conv_depthwise_applicable(const hone__conv_desc *d) {
     return d->layout == HONE_CONV_LAYOUT_NCHW && d->groups == d->c && d->k % d->c == 0 && d->r * d->s <= 4096;
+}
+
+static bool is_plain(const hone__conv_desc *d) {
+    return d->r == d->s && (d->r == 3 || d->r == 5 || d->r == 7) && d->stride_h == d->stride_w && d->stride_h <= 2 &&
+           d->dil_h == 1 && d->dil_w == 1;
 }
 
 static size_t taps_span(size_t kernel, size_t dilation, size_t stride) { return (kernel - 1) * dilation / stride; }
@@ -48,6 +54,8 @@ bool hone__conv_depthwise_plan_fill(hone__conv_plan *plan) {
         return false;
     plan->table_size = hone__round_up(d->r * d->s * 4, 64);
     plan->n_phases = 1;
+    if (is_plain(d))
+        p->scratch = plan->table_size = 0;
     return hone__conv_product(p->scratch, (size_t)plan->n_threads, 1, 1, &floats) &&
            hone__conv_bytes(floats, &plan->workspace_size);
 }
@@ -127,12 +135,39 @@ static void store_flat(const hone__conv_args *args, size_t image, size_t k, size
     }
 }
 
+/* The common kernels read the input directly (conv_depthwise_impl.h). */
+static void run_plain(const hone__conv_args *args, size_t image, size_t c0, size_t c1) {
+    const hone__conv_plan *plan = args->plan;
+    const hone__conv_desc *d = &plan->desc;
+    const size_t mult = plan->depthwise.multiplier, taps = d->r * d->s;
+    for (size_t k = c0 * mult; k < c1 * mult; k++) {
+        const size_t at = (image * d->k + k) * d->oh * d->ow;
+        hone__conv_dw plane = {args->x + (image * d->c + k / mult) * d->h * d->w,
+                               args->packed + k * taps,
+                               args->z ? args->z + at : NULL,
+                               args->y + at,
+                               args->bias ? args->bias[k] : 0.0f,
+                               d->h,
+                               d->w,
+                               d->oh,
+                               d->ow,
+                               (ptrdiff_t)d->pad_top,
+                               (ptrdiff_t)d->pad_left,
+                               &d->act};
+        plan->ops->depthwise_plane(d->r, d->stride_h, &plane);
+    }
+}
+
 void hone__conv_depthwise_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
     (void)phase;
     const hone__conv_plan *plan = args->plan;
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_depthwise_plan *p = &plan->depthwise;
     const size_t image = task / p->n_channels, c0 = task % p->n_channels * p->channels;
+    if (is_plain(d)) {
+        run_plain(args, image, c0, hone__min_size(d->c, c0 + p->channels));
+        return;
+    }
     const size_t planes_size = p->plane_size * d->stride_h * d->stride_w;
     float *planes = (float *)args->workspace + (size_t)thread * p->scratch, *flat = planes + planes_size;
     /* What the filter reads past the rows is not used, but must be numbers: slow paths hide in what was there before.

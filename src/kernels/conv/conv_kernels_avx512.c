@@ -1,6 +1,7 @@
 /* The convolution kernels for AVX-512. */
 #include "kernels/conv/conv_ops.h"
 
+#include "kernels/conv/conv_depthwise_impl.h"
 #include "kernels/conv/conv_fft_impl.h"
 
 const hone__conv_ops hone__conv_ops_avx512 = {
@@ -20,6 +21,7 @@ const hone__conv_ops hone__conv_ops_avx512 = {
     .winograd_out = winograd_out,
     .fft_in = fft_in,
     .fft_out = fft_out,
+    .depthwise_plane = depthwise_plane,
     .fir = fir,
     .copy_strided = copy_strided,
 };

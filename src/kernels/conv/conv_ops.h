@@ -31,6 +31,15 @@ typedef struct hone__conv_patch {
     size_t n_c;       /* channels that exist, <= width of a vector */
 } hone__conv_patch;
 
+/* One channel plane of a depthwise convolution. */
+typedef struct hone__conv_dw {
+    const float *x, *weights, *z; /* z: NULL or like y */
+    float *y, bias;
+    size_t h, w, oh, ow;
+    ptrdiff_t pad_top, pad_left;
+    const hone_act *act;
+} hone__conv_dw;
+
 struct hone__conv_ops {
     const char *isa;
     size_t vw;           /* floats in a vector */
@@ -70,6 +79,8 @@ struct hone__conv_ops {
     void (*fft_out)(size_t lh, size_t lw, const float *tw, const float *v, size_t fs, size_t im, size_t n_c,
                     size_t rows, size_t cols, size_t ld, const hone__conv_out *out, float *scratch);
 
+    /* The plane of a k x k kernel with one stride; false when that pair has no kernel of its own (see fir). */
+    bool (*depthwise_plane)(size_t k, size_t stride, const hone__conv_dw *plane);
     /* flat[i] = sum over taps of w[t] * x[i + offset[t]], i < n; n is a multiple of vw. */
     void (*fir)(const float *x, const int32_t *offset, const float *w, size_t n_taps, size_t n, float *flat);
     /* Row copies with stride: dst[i] = x[i*stride], i < n. */

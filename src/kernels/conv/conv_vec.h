@@ -28,6 +28,13 @@ HONE_INLINE __mmask16 v_mask(size_t n) { return (__mmask16)((1u << n) - 1u); }
 HONE_INLINE vf v_loadn(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_mask(n), p); }
 HONE_INLINE void v_storen(float *p, vf a, size_t n) { _mm512_mask_storeu_ps(p, v_mask(n), a); }
 HONE_INLINE vf v_load_bits(const float *p, unsigned bits) { return _mm512_maskz_loadu_ps((__mmask16)bits, p); }
+typedef __mmask16 vm; /* lanes to load */
+HONE_INLINE vm v_mask_bits(unsigned bits) { return (__mmask16)bits; }
+HONE_INLINE vf v_load_m(const float *p, vm m) { return _mm512_maskz_loadu_ps(m, p); }
+/* Even elements of a, then of b. */
+HONE_INLINE vf v_even(vf a, vf b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+}
 HONE_INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 HONE_INLINE vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 HONE_INLINE vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
@@ -91,6 +98,12 @@ HONE_INLINE __m256i v_bits(unsigned bits) {
     return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), lane), lane);
 }
 HONE_INLINE vf v_load_bits(const float *p, unsigned bits) { return _mm256_maskload_ps(p, v_bits(bits)); }
+typedef __m256i vm;
+HONE_INLINE vm v_mask_bits(unsigned bits) { return v_bits(bits); }
+HONE_INLINE vf v_load_m(const float *p, vm m) { return _mm256_maskload_ps(p, m); }
+HONE_INLINE vf v_even(vf a, vf b) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88)), 0xD8));
+}
 HONE_INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 HONE_INLINE vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 HONE_INLINE vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
@@ -159,6 +172,10 @@ HONE_INLINE vf v_load_bits(const float *p, unsigned bits) {
             a[i] = p[i];
     return a;
 }
+typedef unsigned vm;
+HONE_INLINE vm v_mask_bits(unsigned bits) { return bits; }
+HONE_INLINE vf v_load_m(const float *p, vm m) { return m == 15u ? v_load(p) : v_load_bits(p, m); }
+HONE_INLINE vf v_even(vf a, vf b) { return (vf){a[0], a[2], b[0], b[2]}; }
 HONE_INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
 HONE_INLINE vf v_add(vf a, vf b) { return a + b; }
 HONE_INLINE vf v_sub(vf a, vf b) { return a - b; }
