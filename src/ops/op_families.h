@@ -7,6 +7,7 @@
     X(constant)                                                                                                        \
     X(identity)                                                                                                        \
     X(move)                                                                                                            \
+    X(random)                                                                                                          \
     X(select)                                                                                                          \
     X(shape)                                                                                                           \
     X(unary)                                                                                                           \

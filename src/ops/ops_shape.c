@@ -2,6 +2,7 @@
  * input 0's elements another one (or the same). */
 #include "ops/op_elements.h"
 #include "ops/op_help.h"
+#include "ops/op_random.h"
 
 /* ---- Shape, Size ---- */
 
@@ -382,16 +383,13 @@ static hone_status eval_dropout(hone__eval *ctx) {
     HONE_TRY(
         hone__eval_output(ctx, 1, ctx->node->op->since >= 10 ? HONE_DTYPE_BOOL : x->dtype, x->rank, x->dims, &mask));
     HONE_TRY(hone__eval_output_like(ctx, 0, x, &y));
-    uint64_t state = (uint64_t)hone__node_attr_int(ctx->node, "seed", 0) + 0x9E3779B97F4A7C15u;
+    hone__random random;
+    hone__random_seed(&random, (uint32_t)hone__node_attr_int(ctx->node, "seed", 0));
     bool drops = training != 0 && ratio > 0;
     for (int64_t i = 0; i < n; i++) {
         double keep = 1, v;
-        if (drops) { /* xorshift64*: Marsaglia 2003, Vigna 2016 */
-            state ^= state >> 12;
-            state ^= state << 25;
-            state ^= state >> 27;
-            keep = (double)((state * 2685821657736338717u) >> 11) * 0x1p-53 >= ratio;
-        }
+        if (drops)
+            keep = hone__random_uniform(&random) >= ratio;
         if (mask)
             hone__store_f64(mask, i, 1, &keep);
         if (!y || (y->data == x->data && !drops))
