@@ -7,6 +7,7 @@
 
 const hone__command *const hone__commands[] = {
     &hone__command_run,
+    &hone__command_bench,
     &hone__command_doctor,
     NULL,
 };

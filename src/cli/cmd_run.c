@@ -186,6 +186,8 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     job j = {0};
     hone_status status = infer(values, args[0], &j, &error);
     if (status != HONE_OK) {
+        if (j.shapes.n_assumed && !values->expect && !error.hint[0])
+            hone__error_hint(&error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
         int code = hone__session_fail(cli, j.model, &error);
         release(&j);
         return code;
