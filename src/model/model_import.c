@@ -128,8 +128,10 @@ static hone_status import_inputs(hone__importer *im, hone__scope *scope, const h
         hone__binding *bound = hone__scope_find_here(scope, info->name);
         hone__value *value = NULL;
         hone_status status = HONE_OK;
-        if (bound && bound->value->constant && !bound->value->is_overridable) {
-            bound->value->is_overridable = true;
+        if (bound && bound->value->constant) {
+            /* From IR version 4 on this says that a caller may replace the initializer; before, the
+             * format demanded it of all initializers, so that it says nothing. */
+            bound->value->is_overridable = im->model->proto.ir_version >= 4;
             continue;
         }
         if (info->name.size == 0)

@@ -268,7 +268,8 @@ static hone_status parse_message(parser *p, const hone__pb_message *message, hon
         }
         in_unknown = false;
         size_t i = (size_t)(field - message->fields);
-        head->has |= 1u << i;
+        if (c.n[i]) /* an empty packed list is as good as none */
+            head->has |= 1u << i;
         HONE_TRY(fill_field(p, field, &item, c.items[i], (char *)out + field->offset));
     }
     return HONE_OK;
