@@ -140,6 +140,66 @@ static void test_depth(void **state) {
     }
 }
 
+static void test_resize(void **state) {
+    (void)state;
+    static const char *const coords[] = {"half_pixel",    "pytorch_half_pixel", "half_pixel_symmetric",
+                                         "align_corners", "asymmetric",         "tf_half_pixel_for_nn"};
+    static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    for (int i = 0; i < 120; i++) {
+        const bool is_linear = i % 2, by_size = i % 3 == 0;
+        const int64_t dims[4] = {harness_between(1, 2), harness_between(1, 3), harness_between(1, 9),
+                                 harness_between(1, 40)};
+        const float factors[] = {0.5f, 0.7f, 1.0f, 1.3f, 2.0f, 3.0f};
+        const float scales[4] = {1, 1, factors[harness_next() % 6], factors[harness_next() % 6]};
+        const int64_t sizes[4] = {dims[0], dims[1], harness_between(1, 20), harness_between(1, 60)};
+        harness *h = harness_create("", "Resize", i % 5 ? 13 : 19);
+        harness_attr_string(h, "mode", is_linear ? "linear" : "nearest");
+        harness_attr_string(h, "coordinate_transformation_mode", coords[i % 5 ? (i / 2) % 2 + 3 * (i / 4 % 2) : 2]);
+        harness_attr_string(h, "nearest_mode", roundings[i / 2 % 4]);
+        harness_random(h, is_linear ? HONE_DTYPE_FLOAT : random_dtype(), 4, dims, -9, 9);
+        harness_omit(h);
+        if (by_size) {
+            harness_omit(h);
+            harness_ints(h, sizes, 4);
+        } else {
+            harness_floats(h, scales, 4);
+        }
+        harness_check(h, 1, "resize");
+    }
+    harness *h = harness_create("", "Resize", 13);
+    harness_attr_string(h, "mode", "cubic");
+    harness_random(h, HONE_DTYPE_FLOAT, 4, (int64_t[]){1, 1, 4, 4}, -9, 9);
+    harness_omit(h);
+    harness_floats(h, (float[]){1, 1, 2, 2}, 4);
+    harness_check(h, 1, "reference");
+    h = harness_create("", "Upsample", 9);
+    harness_random(h, HONE_DTYPE_FLOAT, 4, (int64_t[]){1, 8, 40, 40}, -9, 9);
+    harness_floats(h, (float[]){1, 1, 2, 2}, 4);
+    harness_check(h, 1, "resize_nearest");
+}
+
+static void test_pad(void **state) {
+    (void)state;
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+    for (int i = 0; i < 100; i++) {
+        int64_t dims[4], pads[8];
+        const int rank = (int)harness_between(1, 4), mode = i % 4;
+        for (int k = 0; k < rank; k++) {
+            dims[k] = harness_between(4, 9);
+            pads[k] = harness_between(mode == 0 ? -2 : 0, 3);
+            pads[k + rank] = harness_between(mode == 0 ? -1 : 0, 3);
+        }
+        const hone_dtype dtype = random_dtype();
+        harness *h = harness_create("", "Pad", mode == 3 ? 19 : 13);
+        harness_attr_string(h, "mode", modes[mode]);
+        harness_random(h, dtype, rank, dims, -9, 9);
+        harness_ints(h, pads, (size_t)rank * 2);
+        if (mode == 0 && i % 8 == 0)
+            harness_random(h, dtype, 0, NULL, -9, 9);
+        harness_check(h, 1, "pad");
+    }
+}
+
 static void test_pool(void **state) {
     (void)state;
     for (int i = 0; i < 160; i++) {
@@ -284,6 +344,7 @@ int main(void) {
         cmocka_unit_test(test_slice),     cmocka_unit_test(test_expand_tile_gather),
         cmocka_unit_test(test_depth),     cmocka_unit_test(test_pool),
         cmocka_unit_test(test_reduce),    cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_resize),    cmocka_unit_test(test_pad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,11 @@ typedef void (*hone_binary_fn)(const void *a, const void *b, void *y, size_t n);
 typedef void (*hone_f32_select_fn)(const uint8_t *cond, const float *x, size_t x_step, const float *y, size_t y_step,
                                    float *out, size_t n);
 typedef void (*hone_cast_fn)(const void *x, void *y, size_t n);
+/* y[i] = a[i] * (1 - t) + b[i] * t. */
+typedef void (*hone_f32_lerp_fn)(const float *a, const float *b, float t, float *y, size_t n);
+/* y[i] = x[first[i]] * (1 - t[i]) + x[second[i]] * t[i]; the indices must be right. */
+typedef void (*hone_f32_lerp_gather_fn)(const float *x, const int32_t *first, const int32_t *second, const float *t,
+                                        float *y, size_t n);
 
 typedef struct hone_eltwise_row {
     const char *isa_name;
@@ -98,6 +103,8 @@ typedef struct hone_eltwise_row {
     hone_f32_unary_fn unary[HONE_UNARY_COUNT];
     hone_binary_fn binary[HONE_BINARY_COUNT][HONE_MODE_COUNT];
     hone_f32_select_fn select;
+    hone_f32_lerp_fn lerp; /* linear interpolation, for Resize */
+    hone_f32_lerp_gather_fn lerp_gather;
     hone_cast_fn f16_to_f32, f32_to_f16, bf16_to_f32, f32_to_bf16;
 } hone_eltwise_row;
 

@@ -173,6 +173,40 @@ static void f32_select(const uint8_t *cond, const float *x, size_t x_step, const
     }
 }
 
+/* ---- linear interpolation ---- */
+
+static inline vf lerp_vf(vf a, vf b, vf t) {
+    return hone__vf_fma(b, t, hone__vf_mul(a, hone__vf_sub(hone__vf_set1(1.0f), t)));
+}
+
+static void f32_lerp(const float *a, const float *b, float t, float *y, size_t n) {
+    const vf vt = hone__vf_set1(t);
+    size_t i = 0;
+    for (; i + HONE_VF_N <= n; i += HONE_VF_N)
+        hone__vf_store(y + i, lerp_vf(hone__vf_load(a + i), hone__vf_load(b + i), vt));
+    if (i < n)
+        hone__vf_store_n(y + i, lerp_vf(hone__vf_load_n(a + i, n - i), hone__vf_load_n(b + i, n - i), vt), n - i);
+}
+
+static inline vf gather_vf(const float *x, const int32_t *index) {
+#if HONE_VF_N == 16
+    return _mm512_i32gather_ps(_mm512_loadu_si512(index), x, 4);
+#elif HONE_VF_N == 8
+    return _mm256_i32gather_ps(x, _mm256_loadu_si256((const __m256i *)index), 4);
+#else
+    return (vf){x[index[0]], x[index[1]], x[index[2]], x[index[3]]};
+#endif
+}
+
+static void f32_lerp_gather(const float *x, const int32_t *first, const int32_t *second, const float *t, float *y,
+                            size_t n) {
+    size_t i = 0;
+    for (; i + HONE_VF_N <= n; i += HONE_VF_N)
+        hone__vf_store(y + i, lerp_vf(gather_vf(x, first + i), gather_vf(x, second + i), hone__vf_load(t + i)));
+    for (; i < n; i++)
+        y[i] = x[first[i]] * (1.0f - t[i]) + x[second[i]] * t[i];
+}
+
 /* ---- 16-bit formats: vectors where the CPU converts, base/half.h for the rest ---- */
 
 static void f16_to_f32(const void *px, void *py, size_t n) {
@@ -227,6 +261,8 @@ const hone_eltwise_row HONE_ISA(hone_eltwise_row) = {
     .unary = {HONE_UNARY_TABLE(UNARY_ENTRY)},
     .binary = {HONE_BINARY_TABLE(BINARY_ENTRY)},
     .select = f32_select,
+    .lerp = f32_lerp,
+    .lerp_gather = f32_lerp_gather,
     .f16_to_f32 = f16_to_f32,
     .f32_to_f16 = f32_to_f16,
     .bf16_to_f32 = bf16_to_f32,
