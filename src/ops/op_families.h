@@ -13,6 +13,9 @@
     X(unary)                                                                                                           \
     X(attention)                                                                                                       \
     X(loss)                                                                                                            \
+    X(einsum)                                                                                                          \
+    X(sample)                                                                                                          \
+    X(signal)                                                                                                          \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \
