@@ -19,6 +19,7 @@ const hone__conv_ops hone__conv_ops_avx2 = {
     .pack_table = pack_table,
     .winograd_in = winograd_in,
     .winograd_out = winograd_out,
+    .winograd_pack = winograd_pack,
     .fft_in = fft_in,
     .fft_out = fft_out,
     .depthwise_plane = depthwise_plane,

@@ -35,21 +35,18 @@ static float *u_at(const hone__conv_plan *plan, float *packed, size_t f, size_t 
 
 static void pack_winograd(const hone__conv_plan *plan, const float *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
-    const size_t t = plan->spectral.tile_h;
+    const hone__conv_spectral_plan *p = &plan->spectral;
+    const size_t t = p->tile_h, vw = plan->ops->vw, nr = 2 * vw;
     const double(*g)[3] = t == 4 ? G2 : t == 6 ? G4 : G6;
-    for (size_t k = 0; k < d->k; k++)
-        for (size_t c = 0; c < d->c; c++) {
-            const float *tap = w + (k * d->c + c) * 9;
-            double rows[8][3];
-            for (size_t i = 0; i < t; i++)
-                for (size_t s = 0; s < 3; s++)
-                    rows[i][s] = g[i][0] * (double)tap[s] + g[i][1] * (double)tap[3 + s] + g[i][2] * (double)tap[6 + s];
-            float *u = u_at(plan, packed, 0, c, k);
-            const size_t fs = (size_t)(u_at(plan, packed, 1, c, k) - u);
-            for (size_t i = 0; i < t; i++)
-                for (size_t j = 0; j < t; j++, u += fs)
-                    *u = (float)(rows[i][0] * g[j][0] + rows[i][1] * g[j][1] + rows[i][2] * g[j][2]);
-        }
+    for (size_t j = 0; j < p->n_nblock; j++) {
+        const size_t width = hone__min_size(2, p->width / vw - 2 * j) * vw;
+        float *block = packed + j * p->n_freq * p->depth * nr;
+        for (size_t c = 0; c < d->c; c++)
+            plan->ops->winograd_pack(t, g, w + (j * nr * d->c + c) * 9, d->c * 9, hone__min_size(width, d->k - j * nr),
+                                     width, block + c * width, p->depth * width);
+        for (size_t f = 0; f < p->n_freq && d->c < p->depth; f++) /* channels that only fill a vector */
+            memset(block + (f * p->depth + d->c) * width, 0, (p->depth - d->c) * width * sizeof(float));
+    }
 }
 
 static const double PI = 3.14159265358979323846;
@@ -106,11 +103,11 @@ static void pack_fft_kernel(const hone__conv_plan *plan, const float *tap, size_
 
 void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
-    memset(packed, 0, plan->packed_size);
     if (!plan->spectral.is_fft) {
         pack_winograd(plan, w, packed);
         return;
     }
+    memset(packed, 0, plan->packed_size);
     for (size_t k = 0; k < d->k; k++)
         for (size_t c = 0; c < d->c; c++)
             pack_fft_kernel(plan, w + (k * d->c + c) * d->r * d->s, c, k, packed);

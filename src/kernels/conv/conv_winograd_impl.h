@@ -227,4 +227,26 @@ static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t ro
         wino_out(6, v, fs, n_c, rows, cols, ld, out);
 }
 
+/* Transformed weights of one input channel for a block of `width` output channels, of which n_k exist: U = G w G^T in
+ * double precision. w: first kernel, k_stride floats between output channels; u[f*fs + lane], f < t*t. */
+static void winograd_pack(size_t t, const double (*g)[3], const float *w, size_t k_stride, size_t n_k, size_t width,
+                          float *u, size_t fs) {
+    enum { LANES = 2 * VW };
+    double tap[9][LANES], rows[3][LANES];
+    for (size_t i = 0; i < 9; i++)
+        for (size_t k = 0; k < LANES; k++)
+            tap[i][k] = k < n_k ? (double)w[k * k_stride + i] : 0.0;
+    for (size_t i = 0; i < t; i++) {
+        for (size_t s = 0; s < 3; s++)
+            for (size_t k = 0; k < LANES; k++)
+                rows[s][k] = g[i][0] * tap[s][k] + g[i][1] * tap[3 + s][k] + g[i][2] * tap[6 + s][k];
+        for (size_t j = 0; j < t; j++, u += fs) {
+            float lanes[LANES];
+            for (size_t k = 0; k < LANES; k++)
+                lanes[k] = (float)(rows[0][k] * g[j][0] + rows[1][k] * g[j][1] + rows[2][k] * g[j][2]);
+            memcpy(u, lanes, width * sizeof(float));
+        }
+    }
+}
+
 #endif
