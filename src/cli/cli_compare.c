@@ -84,7 +84,8 @@ static void compare_numbers(const hone_tensor *a, const hone_tensor *b, const ho
                 out->max_rel = relative;
             else if (isfinite(relative) && fabs(y) > atol && relative > out->max_rel)
                 out->max_rel = relative;
-            if (!(difference <= atol + rtol * fabs(y))) {
+            /* An infinity equals only itself, though the rule's right-hand side would be infinite too. */
+            if (!isfinite(y) || !(difference <= atol + rtol * fabs(y))) {
                 out->n_wrong++;
                 differ(out, "element %lld is %.7g, expected %.7g (allowed: %.3g + %.3g * |expected|)", (long long)i, x,
                        y, atol, rtol);

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Makes the small models and data files in this folder (python3-onnx, python3-numpy, python3-pil).
+
+The files are committed; run this only to change them."""
+import os
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+random = np.random.default_rng(1)
+
+
+def path(*parts):
+    full = os.path.join(HERE, *parts)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    return full
+
+
+def value(name, dtype, shape):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def save(name, nodes, inputs, outputs, initializers=(), opset=13, extra=()):
+    graph = helper.make_graph(nodes, name, inputs, outputs, list(initializers))
+    opsets = [helper.make_opsetid("", opset)] + [helper.make_opsetid(d, v) for d, v in extra]
+    model = helper.make_model(graph, opset_imports=opsets, producer_name="make_models", ir_version=7)
+    onnx.save(model, path(name + ".onnx"))
+    return model
+
+
+def save_pb(file, array, name):
+    with open(file, "wb") as f:
+        f.write(numpy_helper.from_array(array, name).SerializeToString())
+
+
+F = TensorProto.FLOAT
+
+# Two inputs of a fixed shape.
+save("add", [helper.make_node("Add", ["a", "b"], ["sum"], "add")], [value("a", F, [2, 3]), value("b", F, [2, 3])],
+     [value("sum", F, [2, 3])])
+
+# A small network with a symbolic batch, and its test data: one set that is right and one that is not.
+w1 = random.standard_normal((4, 8), dtype=np.float32)
+b1 = random.standard_normal(8, dtype=np.float32)
+w2 = random.standard_normal((8, 3), dtype=np.float32)
+save("mlp", [helper.make_node("MatMul", ["x", "w1"], ["h"], "layer1"),
+             helper.make_node("Add", ["h", "b1"], ["hb"], "bias1"),
+             helper.make_node("Relu", ["hb"], ["r"], "relu1"),
+             helper.make_node("MatMul", ["r", "w2"], ["y"], "layer2")],
+     [value("x", F, ["batch", 4])], [value("y", F, ["batch", 3])],
+     [numpy_helper.from_array(w1, "w1"), numpy_helper.from_array(b1, "b1"), numpy_helper.from_array(w2, "w2")])
+x = random.standard_normal((2, 4), dtype=np.float32)
+y = np.maximum(x @ w1 + b1, 0) @ w2
+save_pb(path("mlp_good", "input_0.pb"), x, "x")
+save_pb(path("mlp_good", "output_0.pb"), y, "y")
+wrong = y.copy()
+wrong[1, 2] += 0.5
+save_pb(path("mlp_bad", "input_0.pb"), x, "x")
+save_pb(path("mlp_bad", "output_0.pb"), wrong, "y")
+np.save(path("x.npy"), x)
+np.save(path("y.npy"), y)
+np.save(path("x_float64.npy"), x.astype(np.float64))
+np.save(path("x_wrong_shape.npy"), x[:, :3].copy())
+
+# Images: the tensor that they become comes out as it went in.
+save("image_rgb", [helper.make_node("Identity", ["image"], ["pixels"], "same")], [value("image", F, [1, 3, 4, 5])],
+     [value("pixels", F, [1, 3, 4, 5])])
+save("image_nhwc", [helper.make_node("Identity", ["image"], ["pixels"], "same")],
+     [value("image", TensorProto.UINT8, [1, "h", "w", 3])], [value("pixels", TensorProto.UINT8, [1, "h", "w", 3])])
+save("image_gray", [helper.make_node("Identity", ["image"], ["pixels"], "same")],
+     [value("image", F, ["n", 1, "h", "w"])], [value("pixels", F, ["n", 1, "h", "w"])])
+
+# Things that no backend has: an unknown domain and an unknown operator.
+save("unsupported", [helper.make_node("Relu", ["x"], ["a"], "fine"),
+                     helper.make_node("Frobnicate", ["a"], ["b"], "strange", domain="com.example"),
+                     helper.make_node("Twist", ["b"], ["y"], "stranger", domain="com.example")],
+     [value("x", F, [1])], [value("y", F, [1])], extra=[("com.example", 1)])
+
+# NumPy files of many kinds.
+a = np.arange(6, dtype=np.float32).reshape(2, 3)
+np.save(path("npy", "fortran.npy"), np.asfortranarray(a))
+np.save(path("npy", "big_endian.npy"), a.astype(">f4"))
+np.save(path("npy", "complex_big.npy"), (a + 1j).astype(">c8"))
+np.save(path("npy", "int64.npy"), np.array([-1, 2**40], np.int64))
+np.save(path("npy", "bool.npy"), np.array([True, False]))
+np.save(path("npy", "scalar.npy"), np.float16(1.5))
+np.save(path("npy", "empty.npy"), np.zeros((0, 3), np.float32))
+np.save(path("npy", "strings.npy"), np.array([["a", "bcd"], ["\u00e4\u20ac", ""]]))
+np.save(path("npy", "bytes.npy"), np.array([b"xy", b"z"]))
+np.save(path("npy", "objects.npy"), np.array([{}, None], dtype=object), allow_pickle=True)
+np.savez(path("npy", "stored.npz"), first=a, x=x)
+np.savez_compressed(path("npy", "deflated.npz"), first=np.tile(a, (20, 1)), x=x)
+np.savez(path("npy", "single.npz"), other=a)
+
+# Images, and what Pillow makes of them when it resizes.
+pixels = random.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+rgb = Image.fromarray(pixels)
+rgb.save(path("image", "rgb.png"))
+Image.fromarray(np.dstack([pixels, np.full((7, 9), 200, np.uint8)])).save(path("image", "rgba.png"))
+rgb.quantize(16).save(path("image", "palette.png"))
+Image.fromarray(pixels[:, :, 0]).save(path("image", "gray.png"))
+smooth = np.add.outer(np.arange(16) * 8, np.arange(16) * 7)[:, :, None] + np.array([0, 10, 20])
+Image.fromarray(smooth.astype(np.uint8)).save(path("image", "smooth.jpg"), quality=95)
+np.save(path("image", "smooth.npy"), np.asarray(Image.open(path("image", "smooth.jpg")).convert("RGB")))
+for width, height in ((5, 4), (20, 13)):
+    planes = [np.asarray(Image.fromarray(pixels[:, :, c].astype(np.float32), "F").resize((width, height), Image.BILINEAR))
+              for c in range(3)]
+    np.save(path("image", "rgb_%dx%d.npy" % (width, height)), np.stack(planes, axis=2))
+np.save(path("image", "rgb.npy"), pixels)
