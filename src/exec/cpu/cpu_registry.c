@@ -17,6 +17,7 @@ static const hone__cpu_kernel_family *const g_families[] = {
     &hone__cpu_family_move,
     &hone__cpu_family_pool,
     &hone__cpu_family_resize,
+    &hone__cpu_family_rnn,
     NULL,
 };
 
