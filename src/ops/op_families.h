@@ -5,10 +5,12 @@
 #define HONE_OP_FAMILIES(X)                                                                                            \
     X(binary)                                                                                                          \
     X(constant)                                                                                                        \
+    X(control)                                                                                                         \
     X(identity)                                                                                                        \
     X(move)                                                                                                            \
     X(random)                                                                                                          \
     X(select)                                                                                                          \
+    X(sequence)                                                                                                        \
     X(shape)                                                                                                           \
     X(unary)                                                                                                           \
     X(attention)                                                                                                       \
