@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_uint_fast64_t g_count;
 static atomic_int_fast64_t g_fail_after = -1;
@@ -31,11 +32,23 @@ void *hone__calloc(size_t n, size_t size) {
 
 void *hone__realloc(void *ptr, size_t size) { return may_allocate() ? realloc(ptr, size ? size : 1) : NULL; }
 
+enum { HUGE_PAGE = 2 << 20 };
+
 void *hone__malloc_aligned(size_t size) {
     size_t rounded;
     if (!hone__add_size(size ? size : 1, HONE_ALIGNMENT - 1, &rounded) || !may_allocate())
         return NULL;
-    return aligned_alloc(HONE_ALIGNMENT, rounded & ~(size_t)(HONE_ALIGNMENT - 1));
+    void *ptr = aligned_alloc(HONE_ALIGNMENT, rounded & ~(size_t)(HONE_ALIGNMENT - 1));
+#ifdef MADV_HUGEPAGE
+    /* Packed weights and arenas are walked whole: huge pages save most page faults and TLB misses. Only advice. */
+    if (ptr && rounded >= 2 * HUGE_PAGE) {
+        const uintptr_t begin = ((uintptr_t)ptr + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+        const uintptr_t end = ((uintptr_t)ptr + rounded) & ~(uintptr_t)(HUGE_PAGE - 1);
+        if (end > begin)
+            (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
+#endif
+    return ptr;
 }
 
 void hone__free(void *ptr) { free(ptr); }

@@ -8,59 +8,89 @@ double hone__conv_flops(const hone__conv_desc *d) {
            (double)d->r * (double)d->s;
 }
 
-/* A machine that the efficiencies are relative to: vector multiply-adds per second and thread, bytes per second. */
-static const double FMA_RATE = 3.6e9, CACHE_BYTES = 40e9, MEMORY_BYTES = 30e9;
+/* The machine that the efficiencies were fitted on: vector multiply-adds per second and thread, bytes per second. */
+static const double FMA_RATE = 3.69e9, CACHE_BYTES = 40e9, MEMORY_BYTES = 30e9;
+
+/* Vector multiply-adds' worth of making one vector of pixels of the column matrix. */
+static double column_cost(const hone__conv_plan *plan) {
+    const hone__conv_desc *d = &plan->desc;
+    const double per_line = (double)plan->ops->vw / (double)d->ow; /* lines of the image that a vector spans */
+    switch (plan->algo->variant) {
+    case HONE_CONV_PACK_SEGMENTS:
+        return 10.0 + 45.0 * per_line;
+    case HONE_CONV_PACK_TABLE: /* whole loads where pixels are neighbours in memory, else gathers */
+        return d->stride_w == 1 && d->stride_h == 1 && d->ow == d->w ? 3.0 : 22.0;
+    case HONE_CONV_PACK_IM2COL:
+        return 8.0 + 20.0 * per_line;
+    default:
+        return d->oh * d->ow == d->h * d->w ? 4.0 : 10.0 + 45.0 * per_line;
+    }
+}
+
+static double gemm_cost(const hone__conv_plan *plan, double *cache) {
+    const hone__conv_desc *d = &plan->desc;
+    const hone__conv_gemm_plan *g = &plan->gemm;
+    const double vw = (double)plan->ops->vw, pixels = (double)hone__conv_ceil(g->pixels, plan->ops->vw);
+    const double kg = (double)(d->k / d->groups), depth = (double)g->depth, times = (double)(d->n * d->groups);
+    const double mr = (double)plan->ops->pv_mr, rows = kg < mr ? 0.5 * (kg + mr) : kg; /* short panels run slower */
+    if (plan->algo->variant == HONE_CONV_PACK_IM2COL)
+        *cache += times * depth * pixels * vw * 8.0;
+    return times * pixels * (rows * (depth / 0.95 + 8.0) + depth * column_cost(plan) * (double)g->n_chunk);
+}
+
+static double direct_cost(const hone__conv_plan *plan) {
+    const hone__conv_direct_plan *p = &plan->direct;
+    const hone__conv_desc *d = &p->flat;
+    const double vectors =
+        (double)hone__conv_ceil(d->k / d->groups, plan->ops->vw) * (double)(d->n * d->groups * d->oh * d->ow);
+    double step = 1.0 / 0.985;
+    if (d->r * d->s > 1) { /* the tiles at both ends of a line copy their window */
+        const double tiles = (double)hone__conv_ceil(d->ow, p->tile);
+        step = (1.0 + 0.35 * (tiles > 2.0 ? 2.0 / tiles : 1.0)) / 0.9;
+    }
+    if (2 * p->tile < plan->ops->cv_mr + 2)
+        step *= 1.3;
+    if (d->c / d->groups > 8 && d->h * d->w % 1024 == 0)
+        step *= 1.8; /* planes a multiple of 4 KiB apart share cache sets */
+    return vectors * ((double)(d->c / d->groups * d->r * d->s) * step + 22.0);
+}
+
+static double depthwise_cost(const hone__conv_plan *plan) {
+    const hone__conv_desc *d = &plan->desc;
+    const double taps = (double)(d->r * d->s);
+    const bool is_plain = plan->depthwise.scratch == 0;
+    const double vectors = (double)(d->n * d->k * d->oh * hone__conv_ceil(d->ow, plan->ops->vw));
+    return vectors * (taps * (is_plain ? (d->stride_w == 1 ? 1.9 : 4.0) : 3.0) + (is_plain ? 4.0 : 60.0));
+}
+
+static double spectral_cost(const hone__conv_plan *plan, double *cache) {
+    const hone__conv_spectral_plan *p = &plan->spectral;
+    const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
+    const double c_vec = (double)p->depth / vw, k_vec = (double)p->width / vw;
+    const double in = p->is_fft ? 24.0 : 11.0, out = p->is_fft ? 24.0 : 7.0; /* per frequency and vector */
+    const double block = p->is_fused ? (double)p->block_tiles : (double)hone__min_size(p->n_tiles, 64);
+    const double few = block >= 6.0 ? 1.0 : 6.0 / block; /* short tiles wait for the weights */
+    if (!p->is_fused)
+        *cache += tiles * freq * 8.0 * ((double)p->depth + (double)p->width);
+    double fma = tiles * freq * (double)p->depth * k_vec * few / 0.85;
+    fma += tiles * freq * (in * c_vec * (double)(p->is_fused ? p->n_kchunk : 1) + out * k_vec);
+    /* F(6,3) costs accuracy and a lot of memory: it must be clearly faster. */
+    return p->tile_h == 8 && !p->is_fft ? 1.1 * fma : fma;
+}
 
 double hone__conv_cost(const hone__conv_plan *plan) {
     const hone__conv_desc *d = &plan->desc;
-    const double vw = (double)plan->ops->vw, threads = (double)plan->n_threads;
-    const double x = 4.0 * (double)d->n * (double)d->c * (double)d->h * (double)d->w;
-    const double y = 4.0 * (double)d->n * (double)d->k * (double)d->oh * (double)d->ow;
-    double fma = 0, cache = x + y, phases = (double)plan->n_phases;
-    if (plan->algo->plan == hone__conv_gemm_plan_fill) {
-        const hone__conv_gemm_plan *g = &plan->gemm;
-        const double pixels = (double)hone__round_up(g->pixels, plan->ops->vw) / vw;
-        const double kg = (double)(d->k / d->groups), depth = (double)g->depth;
-        const double times = (double)(d->n * d->groups);
-        fma = times * (kg * depth * pixels) / 0.88;
-        double per_vector = 1.0; /* multiply-adds' worth of making one vector of columns */
-        if (plan->algo->variant == HONE_CONV_PACK_SEGMENTS)
-            per_vector = 6.0;
-        else if (plan->algo->variant == HONE_CONV_PACK_TABLE)
-            per_vector = d->stride_w == 1 && d->ow == d->w ? 2.0 : 8.0;
-        else if (plan->algo->variant == HONE_CONV_PACK_IM2COL)
-            per_vector = 8.0;
-        else if (g->pixels != d->h * d->w)
-            per_vector = 6.0;
-        fma += times * depth * pixels * per_vector * (double)g->n_chunk + times * kg * pixels * 4.0;
-        if (plan->algo->variant == HONE_CONV_PACK_IM2COL)
-            cache += times * depth * pixels * vw * 8.0;
-    } else if (plan->algo->plan == hone__conv_direct_plan_fill) {
-        const hone__conv_direct_plan *p = &plan->direct;
-        const double vecs = (double)hone__conv_ceil(d->k / d->groups, plan->ops->vw);
-        const double depth = (double)(d->c / d->groups * d->r * d->s);
-        const double m = (double)p->tile, slow = m < 6.0 ? 6.0 / m : 1.0;
-        fma = (double)(d->n * d->groups * p->flat.oh * p->flat.ow) * vecs * (depth * slow / 0.72 + 8.0);
-    } else if (plan->algo->plan == hone__conv_depthwise_plan_fill) {
-        const hone__conv_depthwise_plan *p = &plan->depthwise;
-        const double vectors = (double)d->n * (double)d->oh * (double)p->pitch / vw;
-        fma = vectors * ((double)d->k * (double)(d->r * d->s) * 2.0 + (double)d->c * 6.0 + (double)d->k * 6.0);
-    } else {
-        const hone__conv_spectral_plan *p = &plan->spectral;
-        const double tiles = (double)p->n_tiles, freq = (double)p->n_freq;
-        const double c_vec = (double)p->depth / vw, k_vec = (double)p->width / vw;
-        const double in = p->is_fft ? 24.0 : 11.0, out = p->is_fft ? 24.0 : 7.0; /* per frequency and vector */
-        const double mr = (double)plan->ops->cv_mr;
-        const double block = p->is_fused ? (double)p->block_tiles : (double)hone__min_size(p->n_tiles, 64);
-        const double rows = block >= 6.0 ? 1.0 : 6.0 / block;
-        (void)mr;
-        fma = tiles * freq * (double)p->depth * k_vec * rows / 0.85;
-        fma += tiles * freq * (in * c_vec * (double)(p->is_fused ? p->n_kchunk : 1) + out * k_vec);
-        if (!p->is_fused)
-            cache += tiles * freq * 8.0 * ((double)p->depth + (double)p->width);
-    }
-    const double weights = (double)plan->packed_size / MEMORY_BYTES;
-    double compute = fma / (FMA_RATE * threads);
-    double bytes = cache / CACHE_BYTES + weights;
-    return compute + 0.5 * bytes + 2e-6 * phases;
+    double cache = 4.0 * (double)d->n * (double)d->c * (double)d->h * (double)d->w +
+                   4.0 * (double)d->n * (double)d->k * (double)d->oh * (double)d->ow;
+    double fma;
+    if (plan->algo->plan == hone__conv_gemm_plan_fill)
+        fma = gemm_cost(plan, &cache);
+    else if (plan->algo->plan == hone__conv_direct_plan_fill)
+        fma = direct_cost(plan);
+    else if (plan->algo->plan == hone__conv_depthwise_plan_fill)
+        fma = depthwise_cost(plan);
+    else
+        fma = spectral_cost(plan, &cache);
+    const double bytes = cache / CACHE_BYTES + (double)plan->packed_size / MEMORY_BYTES;
+    return fma / (FMA_RATE * (double)plan->n_threads) + 0.5 * bytes + 2e-6 * (double)plan->n_phases;
 }

@@ -105,6 +105,29 @@ static void patch_copy(const hone__conv_patch *patch, size_t th, size_t tw, floa
         }
 }
 
+#if defined(__AVX2__)
+/* The same for t <= 8 rows and columns, with rows of 8 floats. */
+static void patch_copy8(const hone__conv_patch *patch, size_t t, float *dst) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const ptrdiff_t last = (ptrdiff_t)patch->w - patch->w0;
+    const int lo = patch->w0 < -8 ? 8 : patch->w0 < 0 ? (int)-patch->w0 : 0;
+    const int hi = last < 0 ? 0 : last < (ptrdiff_t)t ? (int)last : (int)t;
+    const __m256i mask = _mm256_and_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(hi), lane),
+                                          _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(lo - 1)));
+    for (size_t c = 0; c < VW; c++, dst += 8 * t) {
+        const float *x = patch->x + c * patch->plane;
+        for (size_t i = 0; i < t; i++) {
+            const ptrdiff_t ih = patch->h0 + (ptrdiff_t)i;
+            const bool is_inside = c < patch->n_c && ih >= 0 && ih < (ptrdiff_t)patch->h;
+            _mm256_storeu_ps(dst + 8 * i, is_inside ? _mm256_maskload_ps(x + ih * (ptrdiff_t)patch->w + patch->w0, mask)
+                                                    : _mm256_setzero_ps());
+        }
+    }
+}
+#else
+static void patch_copy8(const hone__conv_patch *patch, size_t t, float *dst) { patch_copy(patch, t, 8, dst); }
+#endif
+
 HONE_INLINE bool patch_inside(const hone__conv_patch *p, size_t th, size_t tw) {
     return p->n_c == VW && p->h0 >= 0 && p->w0 >= 0 && (size_t)p->h0 + th <= p->h && (size_t)p->w0 + tw <= p->w;
 }
@@ -120,10 +143,10 @@ HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, s
         plane = patch->plane;
         ld = patch->w;
     } else {
-        patch_copy(patch, (size_t)t, (size_t)t, copy);
+        patch_copy8(patch, (size_t)t, copy);
         p = copy;
-        plane = (size_t)(t * t);
-        ld = (size_t)t;
+        plane = (size_t)(t * 8);
+        ld = 8;
     }
     HONE_UNROLL
     for (int i = 0; i < t; i++) {
