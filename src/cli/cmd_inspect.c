@@ -52,7 +52,7 @@ static void describe_head(const hone__cli *cli, const hone_model *model, const c
                     (long long)hone_model_ir_version(model));
     for (size_t i = 0; i < hone_model_opset_count(model); i++) {
         hone_opset_info opset = hone_model_get_opset(model, i);
-        hone__cli_print(cli, " %s %lld", opset.domain, (long long)opset.version);
+        hone__cli_print(cli, "%s %s %lld", i ? "," : "", opset.domain, (long long)opset.version);
         json_object_set_new(opsets, opset.domain, json_integer(opset.version));
     }
     hone__cli_print(cli, "\n\n");
@@ -102,10 +102,22 @@ static const char *human(double value, char *buf, size_t size) {
     return buf;
 }
 
-static void describe_cost(const hone__cli *cli, const hone_model_cost *cost, size_t n_assumed, json_t *json) {
+/* is_known false: the shapes do not fit the graph, so only the parameters are known. */
+static void describe_cost(const hone__cli *cli, const hone_model_cost *cost, bool is_known, size_t n_assumed,
+                          json_t *json) {
     char a[32], b[32];
     hone__cli_print(cli, "\n  %-18s%s(%sB)\n", "parameters", human((double)cost->parameters, a, sizeof a),
                     human((double)cost->parameter_bytes, b, sizeof b));
+    hone__json_set(json, "parameters", json_integer(cost->parameters));
+    hone__json_set(json, "parameter_bytes", json_integer(cost->parameter_bytes));
+    if (!is_known) {
+        hone__cli_print(cli, "  FLOPs and bytes are not known: they need real input shapes (--shape)\n");
+        hone__json_set(json, "flops", json_null());
+        hone__json_set(json, "bytes", json_null());
+        hone__json_set(json, "activation_peak_bytes", json_null());
+        hone__json_set(json, "assumed_dims", json_integer((json_int_t)n_assumed));
+        return;
+    }
     hone__cli_print(cli, "  %-18s%sFLOP per run\n", "work", human(cost->flops, a, sizeof a));
     hone__cli_print(cli, "  %-18s%sB read and written by all nodes\n", "traffic", human(cost->bytes, a, sizeof a));
     hone__cli_print(cli, "  %-18s%sB at most at once\n", "activations",
@@ -113,8 +125,6 @@ static void describe_cost(const hone__cli *cli, const hone_model_cost *cost, siz
     if (n_assumed)
         hone__cli_print(cli, "  (%zu unknown dimension%s taken as 1: give --shape or --batch for real figures)\n",
                         n_assumed, n_assumed == 1 ? "" : "s");
-    hone__json_set(json, "parameters", json_integer(cost->parameters));
-    hone__json_set(json, "parameter_bytes", json_integer(cost->parameter_bytes));
     hone__json_set(json, "flops", hone__json_number(cost->flops));
     hone__json_set(json, "bytes", hone__json_number(cost->bytes));
     hone__json_set(json, "activation_peak_bytes", json_integer(cost->activation_peak_bytes));
@@ -180,6 +190,17 @@ static hone_status describe_level(const hone__cli *cli, hone_session *session, c
     return HONE_OK;
 }
 
+static hone_model_cost count_parameters(const hone_model *model) {
+    hone_model_cost cost = {0};
+    const char *name;
+    for (size_t i = 0; i < hone_model_initializer_count(model); i++) {
+        const hone_tensor *t = hone_model_get_initializer(model, i, &name);
+        cost.parameters += hone_tensor_count(t);
+        cost.parameter_bytes += (int64_t)hone_tensor_size(t);
+    }
+    return cost;
+}
+
 static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     (void)n_args;
     const inspect_values *values = data;
@@ -188,7 +209,7 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     hone_options *session_options = NULL;
     hone_session *session = NULL;
     hone__input_shapes shapes = {0};
-    hone_model_cost cost;
+    hone_model_cost cost = {0};
     json_t *json = json_object();
     int code;
     hone_status status = hone_model_open(args[0], &model, &error);
@@ -196,6 +217,12 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
         status = hone__inputs_resolve(model, &values->shapes, values->batch, &shapes, &error);
     if (status == HONE_OK)
         status = hone_model_get_cost(model, shapes.shapes, shapes.n, &cost, &error);
+    /* A model that cannot have dimensions of 1 is no reason to say nothing. */
+    bool is_cost_known = status == HONE_OK;
+    if (status != HONE_OK && shapes.n_assumed) {
+        cost = count_parameters(model);
+        status = HONE_OK;
+    }
     if (status == HONE_OK && values->level)
         status = hone__session_options(NULL, 0, values->level, &session_options, &error);
     if (status == HONE_OK && values->level)
@@ -206,7 +233,7 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     }
     describe_head(cli, model, args[0], json);
     describe_operators(cli, model, json);
-    describe_cost(cli, &cost, shapes.n_assumed + cost.n_assumed, json);
+    describe_cost(cli, &cost, is_cost_known, shapes.n_assumed + cost.n_assumed, json);
     describe_unsupported(cli, model, json);
     if (session)
         status =

@@ -1,0 +1,506 @@
+/* End-to-end tests of the program: exit codes, messages, JSON keys, broken inputs, closed and full outputs. */
+#include <jansson.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char *program, *data_dir;
+static char scratch[64];
+
+/* What a run of the program gave. */
+typedef struct result {
+    int code; /* exit status, or -signal */
+    char out[1 << 17], err[1 << 14];
+} result;
+static result last;
+
+enum { STDOUT_CLOSED = 1, STDOUT_FULL = 2, STDOUT_BROKEN_PIPE = 4 };
+
+static void slurp(const char *path, char *buf, size_t size) {
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(buf, 1, size - 1, file) : 0;
+    buf[n] = '\0';
+    if (file)
+        fclose(file);
+}
+
+static void open_as(const char *path, int flags, int fd) {
+    int got = open(path, flags, 0600);
+    if (got < 0 || dup2(got, fd) < 0)
+        _exit(126);
+    if (got != fd)
+        close(got);
+}
+
+static void child(char *const *argv, int how, const char *out, const char *err) {
+    int ends[2];
+    open_as("/dev/null", O_RDONLY, 0);
+    open_as(err, O_WRONLY | O_CREAT | O_TRUNC, 2);
+    if (how & STDOUT_CLOSED)
+        close(1);
+    else if (how & STDOUT_FULL)
+        open_as("/dev/full", O_WRONLY, 1);
+    else if (how & STDOUT_BROKEN_PIPE) {
+        if (pipe(ends) != 0 || dup2(ends[1], 1) < 0)
+            _exit(126);
+        close(ends[0]);
+        close(ends[1]);
+    } else
+        open_as(out, O_WRONLY | O_CREAT | O_TRUNC, 1);
+    setenv("LANG", "C", 1);
+    signal(SIGPIPE, SIG_DFL);
+    execv(program, argv);
+    _exit(127);
+}
+
+/* Runs the program with argv[1 .. ] up to NULL; the exit code is returned and kept in `last`. */
+static int run_argv(int how, char **argv) {
+    char out[128], err[128];
+    int status;
+    snprintf(out, sizeof out, "%s/stdout", scratch);
+    snprintf(err, sizeof err, "%s/stderr", scratch);
+    unlink(out);
+    argv[0] = (char *)(uintptr_t)program;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        child(argv, how, out, err);
+    waitpid(pid, &status, 0);
+    slurp(out, last.out, sizeof last.out);
+    slurp(err, last.err, sizeof last.err);
+    return last.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int run_how(int how, const char *first, ...) {
+    char *argv[32] = {NULL};
+    int n = 1;
+    va_list list;
+    va_start(list, first);
+    for (const char *p = first; p && n < 31; p = va_arg(list, const char *))
+        argv[n++] = (char *)(uintptr_t)p;
+    va_end(list);
+    return run_argv(how, argv);
+}
+#define run(...) run_how(0, __VA_ARGS__)
+
+static void expect_code(int want) {
+    if (last.code != want)
+        fail_msg("exit code %d, want %d\nstdout: %.2000s\nstderr: %.2000s", last.code, want, last.out, last.err);
+}
+
+static void expect_text(const char *where, const char *what) {
+    if (!strstr(where, what))
+        fail_msg("no \"%s\" in:\n%s", what, where);
+}
+
+/* An error has a cause and a remedy on standard error. */
+static void expect_error(int code, const char *cause) {
+    expect_code(code);
+    expect_text(last.err, "hone: error: ");
+    expect_text(last.err, cause);
+    if (!strstr(strstr(last.err, "hone: error: ") + 5, "\nhone: "))
+        fail_msg("no remedy in:\n%s", last.err);
+}
+
+static const char *data(const char *name) {
+    static char path[8][512];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", data_dir, name);
+    return path[turn];
+}
+
+static const char *temp(const char *name) {
+    static char path[8][128];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", scratch, name);
+    return path[turn];
+}
+
+/* The JSON on standard output, which must hold nothing else. */
+static json_t *json_out(void) {
+    json_error_t error;
+    json_t *json = json_loads(last.out, 0, &error);
+    if (!json)
+        fail_msg("not JSON (%s): %.500s", error.text, last.out);
+    return json;
+}
+
+/* The keys of an object, in their order: "a b c". */
+static void expect_keys(json_t *object, const char *want) {
+    char got[1024] = "";
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        if (got[0])
+            strcat(got, " ");
+        strncat(got, key, sizeof got - strlen(got) - 2);
+    }
+    assert_string_equal(got, want);
+}
+
+static void test_help_and_usage(void **state) {
+    (void)state;
+    assert_int_equal(run("--version", NULL), 0);
+    expect_text(last.out, "hone ");
+    static const char *const commands[] = {"inspect", "run", "bench", "doctor"};
+    assert_int_equal(run("help", NULL), 0);
+    for (int i = 0; i < 4; i++)
+        expect_text(last.out, commands[i]);
+    assert_null(strstr(last.out, "quantize"));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(run(commands[i], "--help", NULL), 0);
+        expect_text(last.out, "usage: hone ");
+        expect_text(last.out, "--json FILE|-");
+        for (char *line = strtok(last.out, "\n"); line; line = strtok(NULL, "\n"))
+            if (strlen(line) > 110)
+                fail_msg("line too long: %s", line);
+    }
+    run(NULL);
+    expect_code(2);
+    run("rnu", data("add.onnx"), NULL);
+    expect_error(2, "no command \"rnu\"");
+    expect_text(last.err, "hone run");
+    run("quantize", data("add.onnx"), NULL);
+    expect_error(2, "not part of this version");
+    run("run", NULL);
+    expect_error(2, "takes 1 argument, not 0");
+    run("run", data("add.onnx"), "--sede", "3", NULL);
+    expect_error(2, "unknown option --sede");
+    expect_text(last.err, "--seed");
+    run("run", data("add.onnx"), "--seed", "x", NULL);
+    expect_error(2, "--seed");
+    run("run", data("add.onnx"), "--sede", "3", "--json", "-", NULL);
+    expect_error(2, "unknown option");
+    json_t *json = json_out();
+    expect_keys(json_object_get(json, "error"), "status message file node hint");
+    json_decref(json);
+}
+
+static void test_broken_models(void **state) {
+    (void)state;
+    static const char *const commands[] = {"inspect", "run", "bench"};
+    FILE *file = fopen(temp("empty.onnx"), "wb");
+    assert_non_null(file);
+    fclose(file);
+    file = fopen(temp("garbage.onnx"), "wb");
+    assert_non_null(file);
+    for (int i = 0; i < 4000; i++)
+        fputc(i * 7919 >> 3 & 0xFF, file);
+    fclose(file);
+    mkdir(temp("folder.onnx"), 0700);
+    static const char *const names[] = {"empty.onnx", "garbage.onnx", "folder.onnx", "missing.onnx"};
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 4; i++) {
+            run(commands[c], temp(names[i]), NULL);
+            expect_error(3, names[i]);
+            assert_string_equal(last.out, "");
+            run(commands[c], temp(names[i]), "--json", "-", NULL);
+            expect_code(3);
+            json_t *json = json_out(), *e = json_object_get(json, "error");
+            assert_true(json_is_string(json_object_get(e, "status")) && json_is_string(json_object_get(e, "message")) &&
+                        json_is_string(json_object_get(e, "file")) && json_object_get(e, "node") &&
+                        json_is_string(json_object_get(e, "hint")));
+            json_decref(json);
+        }
+    run("run", data("unsupported.onnx"), NULL);
+    expect_error(3, "strange");
+    expect_text(last.err, "stranger"); /* all at once */
+}
+
+static void test_inspect(void **state) {
+    (void)state;
+    assert_int_equal(run("inspect", data("mlp.onnx"), NULL), 0);
+    expect_text(last.out, "x: float32[batch,4]");
+    expect_text(last.out, "2  MatMul");
+    run("inspect", data("mlp.onnx"), "--shape", "x=5x4", "--json", "-", NULL);
+    expect_code(0);
+    json_t *json = json_out();
+    expect_keys(json,
+                "model ir_version producer opsets inputs outputs operators parameters parameter_bytes flops bytes "
+                "activation_peak_bytes assumed_dims unsupported");
+    assert_int_equal(json_integer_value(json_object_get(json, "parameters")), 4 * 8 + 8 + 8 * 3);
+    assert_int_equal(json_integer_value(json_object_get(json, "assumed_dims")), 0);
+    /* Two products of 5 rows (a multiplication and an addition each), a bias and a comparison per element. */
+    double flops = json_real_value(json_object_get(json, "flops"));
+    assert_true(flops >= 2.0 * 5 * (32 + 24) && flops <= 2.0 * 5 * (32 + 24) + 5 * 8 * 4);
+    json_t *x = json_array_get(json_object_get(json, "inputs"), 0);
+    expect_keys(x, "name dtype shape");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(x, "shape"), 0)), "batch");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "operators"), "MatMul")), 2);
+    json_decref(json);
+    run("inspect", data("unsupported.onnx"), "--json", "-", NULL);
+    expect_code(0);
+    json = json_out();
+    json_t *list = json_object_get(json, "unsupported");
+    assert_int_equal(json_array_size(list), 2);
+    expect_keys(json_array_get(list, 0), "node op domain opset dtype backend reason");
+    json_decref(json);
+    run("inspect", data("mlp.onnx"), "--level", "all", "-v", NULL);
+    expect_code(0);
+    expect_text(last.out, "ORT_ENABLE_ALL");
+    run("inspect", data("mlp.onnx"), "--level", "most", NULL);
+    expect_error(2, "most");
+    run("inspect", data("mlp.onnx"), "--shape", "y=1x4", NULL);
+    expect_error(3, "no input \"y\"");
+    run("inspect", data("mlp.onnx"), "--shape", "x=1x5", NULL);
+    expect_error(3, "fixed at 4");
+}
+
+static void test_run_inputs(void **state) {
+    (void)state;
+    char input[600];
+    snprintf(input, sizeof input, "x=%s", data("x.npy"));
+    assert_int_equal(run("run", data("mlp.onnx"), "--input", input, "--json", "-", NULL), 0);
+    json_t *json = json_out(), *y = json_array_get(json_object_get(json, "outputs"), 0);
+    expect_keys(json, "model outputs time_ms");
+    expect_keys(y, "name dtype shape min max mean top");
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(y, "shape"), 0)), 2);
+    json_t *top = json_array_get(json_object_get(y, "top"), 0);
+    assert_int_equal(json_integer_value(json_array_get(top, 0)), 5);
+    double direct = json_real_value(json_array_get(top, 1));
+    json_decref(json);
+    static const char *const same[] = {"npy/stored.npz", "npy/deflated.npz", "mlp_good/input_0.pb"};
+    for (int i = 0; i < 3; i++) {
+        run("run", data("mlp.onnx"), "--input", data(same[i]), "--json", "-", NULL); /* the only input needs no name */
+        expect_code(0);
+        json = json_out();
+        y = json_array_get(json_object_get(json, "outputs"), 0);
+        assert_true(json_real_value(json_object_get(y, "max")) == direct);
+        json_decref(json);
+    }
+    run("run", data("mlp.onnx"), "--input", data("x_float64.npy"), NULL);
+    expect_error(3, "float64");
+    expect_text(last.err, "x");
+    run("run", data("mlp.onnx"), "--input", data("x_wrong_shape.npy"), NULL);
+    expect_error(3, "x");
+    run("run", data("mlp.onnx"), "--input", data("missing.npy"), NULL);
+    expect_error(3, "missing.npy");
+    run("run", data("mlp.onnx"), "--input", data("npy/objects.npy"), NULL);
+    expect_error(3, "Python objects");
+    run("run", data("mlp.onnx"), "--input", data("mlp.onnx"), NULL);
+    expect_error(2, "ending");
+    run("run", data("add.onnx"), "--input", "z=q.npy", NULL);
+    expect_error(3, "no input \"z\"");
+    run("run", data("mlp.onnx"), "--seed", "1", "--batch", "3", "--json", "-", NULL);
+    expect_code(0);
+    json = json_out();
+    y = json_array_get(json_object_get(json, "outputs"), 0);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(y, "shape"), 0)), 3);
+    json_decref(json);
+    run("run", data("add.onnx"), "--batch", "3", NULL);
+    expect_error(3, "batch");
+    run("run", data("mlp.onnx"), "--set", "intra_op_num_thread=1", NULL);
+    expect_error(2, "intra_op_num_thread");
+}
+
+/* Values of an output as the program wrote them, against NumPy's file byte for byte from the data on. */
+static void test_run_output_dir(void **state) {
+    (void)state;
+    char got[512], want[512];
+    run("run", data("mlp.onnx"), "--input", data("x.npy"), "--output-dir", temp("out"), NULL);
+    expect_code(0);
+    FILE *a = fopen(temp("out/y.npy"), "rb"), *b = fopen(data("y.npy"), "rb");
+    assert_true(a && b);
+    size_t n = fread(got, 1, sizeof got, a), m = fread(want, 1, sizeof want, b);
+    fclose(a);
+    fclose(b);
+    assert_int_equal(n, m);
+    assert_memory_equal(got, want, 128); /* NumPy's own header for the same array */
+    for (int i = 0; i < 6; i++) {
+        float x, y;
+        memcpy(&x, got + 128 + 4 * i, 4);
+        memcpy(&y, want + 128 + 4 * i, 4);
+        assert_true(x - y < 1e-4f && y - x < 1e-4f);
+    }
+    run("run", data("mlp.onnx"), "--output-dir", "/proc/nowhere/x", NULL);
+    expect_error(3, "/proc/nowhere/x");
+}
+
+static void test_run_expect(void **state) {
+    (void)state;
+    assert_int_equal(run("run", data("mlp.onnx"), "--expect", data("mlp_good"), "--json", "-", NULL), 0);
+    json_t *json = json_out(), *expect = json_object_get(json, "expect");
+    expect_keys(expect, "ok max_abs_error max_rel_error failed");
+    assert_true(json_is_true(json_object_get(expect, "ok")));
+    json_decref(json);
+    run("run", data("mlp.onnx"), "--expect", data("mlp_bad"), "--json", "-", NULL);
+    expect_code(1);
+    json = json_out();
+    expect = json_object_get(json, "expect");
+    assert_true(json_is_false(json_object_get(expect, "ok")) &&
+                json_array_size(json_object_get(expect, "failed")) == 1);
+    json_decref(json);
+    assert_int_equal(run("run", data("mlp.onnx"), "--expect", data("mlp_bad"), "--atol", "0.6", NULL), 0);
+    assert_int_equal(
+        run("run", data("mlp.onnx"), "--expect", data("mlp_good"), "--rtol", "0", "--atol", "0", NULL) & ~1, 0);
+    run("run", data("mlp.onnx"), "--expect", data("nowhere"), NULL);
+    expect_error(3, "nowhere");
+    run("run", data("mlp.onnx"), "--expect", data("npy"), NULL);
+    expect_error(3, "input \"x\"");
+}
+
+static void test_run_images(void **state) {
+    (void)state;
+    assert_int_equal(run("run", data("image_rgb.onnx"), "--input", data("image/rgb.png"), "--mean", "0.5", "--std",
+                         "0.5,0.5,0.5", "--json", "-", NULL),
+                     0);
+    json_t *json = json_out(), *y = json_array_get(json_object_get(json, "outputs"), 0);
+    assert_true(json_real_value(json_object_get(y, "min")) >= -1 && json_real_value(json_object_get(y, "max")) <= 1);
+    assert_true(json_real_value(json_object_get(y, "min")) < 0);
+    json_decref(json);
+    assert_int_equal(run("run", data("image_nhwc.onnx"), "--input", data("image/smooth.jpg"), "--image-size", "6x5",
+                         "--json", "-", NULL),
+                     0);
+    json = json_out();
+    y = json_array_get(json_object_get(json, "outputs"), 0);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(y, "shape"), 1)), 5);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(y, "shape"), 2)), 6);
+    json_decref(json);
+    assert_int_equal(run("run", data("image_gray.onnx"), "--input", data("image/gray.png"), NULL), 0);
+    expect_text(last.out, "[1,1,7,9]");
+    run("run", data("image_rgb.onnx"), "--input", data("image/rgb.png"), "--image-size", "7", NULL);
+    expect_error(2, "image size");
+    run("run", data("image_rgb.onnx"), "--input", data("image/rgb.png"), "--std", "0", NULL);
+    expect_error(2, "--std");
+    run("run", data("image_rgb.onnx"), "--input", data("image/rgb.png"), "--image-size", "9x9", NULL);
+    expect_error(3, "image");
+}
+
+static void test_bench(void **state) {
+    (void)state;
+    assert_int_equal(run("bench", data("mlp.onnx"), data("add.onnx"), "--runs", "20", "--warmup", "2", NULL), 0);
+    expect_text(last.out, "p50 ms");
+    expect_text(last.out, "mlp.onnx");
+    expect_text(last.out, "add.onnx");
+    run("bench", data("mlp.onnx"), "--batch", "1,4", "--threads", "1,2", "--runs", "15", "--samples", "--json", "-",
+        NULL);
+    expect_code(0);
+    json_t *json = json_out(), *results = json_object_get(json, "results"),
+           *comparisons = json_object_get(json, "comparisons");
+    expect_keys(json, "machine results comparisons");
+    assert_int_equal(json_array_size(results), 4);
+    assert_int_equal(json_array_size(comparisons), 2);
+    expect_keys(json_array_get(comparisons, 0), "model batch a b ratio ratio_low ratio_high");
+    for (size_t i = 0; i < 4; i++) {
+        json_t *r = json_array_get(results, i);
+        expect_keys(r, "model backend precision batch threads load_ms first_run_ms runs mean_ms std_ms min_ms p50_ms "
+                       "p90_ms p95_ms p99_ms max_ms throughput_per_s peak_rss_mb samples_ms");
+        assert_int_equal(json_integer_value(json_object_get(r, "batch")), i < 2 ? 1 : 4);
+        assert_int_equal(json_integer_value(json_object_get(r, "threads")), 1 + (int)(i % 2));
+        assert_int_equal(json_integer_value(json_object_get(r, "runs")), 15);
+        assert_int_equal(json_array_size(json_object_get(r, "samples_ms")), 15);
+        double min = json_real_value(json_object_get(r, "min_ms")), p50 = json_real_value(json_object_get(r, "p50_ms")),
+               max = json_real_value(json_object_get(r, "max_ms"));
+        assert_true(min > 0 && min <= p50 && p50 <= max);
+        assert_true(json_real_value(json_object_get(r, "peak_rss_mb")) > 0.5);
+        assert_true(json_real_value(json_object_get(r, "load_ms")) > 0);
+    }
+    json_decref(json);
+    run("bench", data("mlp.onnx"), "--backend", "onnxruntime", NULL);
+    expect_error(4, "onnxruntime");
+    run("bench", data("mlp.onnx"), "--backend", "tpu", NULL);
+    expect_error(2, "tpu");
+    run("bench", data("mlp.onnx"), "--runs", "3", "--duration", "1s", NULL);
+    expect_error(2, "exclude");
+    run("bench", data("add.onnx"), "--batch", "3", NULL);
+    expect_error(3, "batch");
+    run("bench", data("unsupported.onnx"), NULL);
+    expect_error(3, "strange");
+}
+
+static void test_bench_duration(void **state) {
+    (void)state;
+    assert_int_equal(run("bench", data("mlp.onnx"), "--duration", "200ms", "--json", "-", NULL), 0);
+    json_t *json = json_out(), *r = json_array_get(json_object_get(json, "results"), 0);
+    double total =
+        json_real_value(json_object_get(r, "mean_ms")) * (double)json_integer_value(json_object_get(r, "runs"));
+    assert_true(total >= 199 && total < 2000);
+    json_decref(json);
+}
+
+static void test_doctor(void **state) {
+    (void)state;
+    assert_int_equal(run("doctor", NULL), 0);
+    expect_text(last.out, "findings");
+    assert_int_equal(run("doctor", "--json", "-", NULL), 0);
+    json_t *json = json_out();
+    expect_keys(json, "machine findings");
+    assert_true(json_integer_value(json_object_get(json_object_get(json, "machine"), "usable_threads")) >= 1);
+    size_t i;
+    json_t *finding;
+    json_array_foreach(json_object_get(json, "findings"), i, finding) expect_keys(finding, "code severity message fix");
+    json_decref(json);
+}
+
+static void test_outputs_that_fail(void **state) {
+    (void)state;
+    assert_int_equal(run_how(STDOUT_CLOSED, "run", data("mlp.onnx"), NULL), 0);
+    assert_int_equal(run_how(STDOUT_BROKEN_PIPE, "run", data("mlp.onnx"), NULL), 0);
+    assert_string_equal(last.err, "");
+    assert_int_equal(run_how(STDOUT_FULL, "run", data("mlp.onnx"), NULL), 3);
+    expect_text(last.err, "standard output");
+    assert_int_equal(run_how(STDOUT_CLOSED, "bench", data("mlp.onnx"), "--runs", "3", NULL), 0);
+    run("run", data("mlp.onnx"), "--json", "/nonexistent/file.json", NULL);
+    expect_error(3, "/nonexistent/file.json");
+    run("run", data("mlp.onnx"), "--json", "/dev/full", NULL);
+    expect_error(3, "/dev/full");
+    /* A file is replaced whole, and what is printed besides stays. */
+    FILE *file = fopen(temp("old.json"), "wb");
+    assert_non_null(file);
+    for (int i = 0; i < 5000; i++)
+        fputs("junk ", file);
+    fclose(file);
+    assert_int_equal(run("run", data("mlp.onnx"), "--json", temp("old.json"), NULL), 0);
+    expect_text(last.out, "float32[1,3]");
+    json_t *json = json_load_file(temp("old.json"), 0, NULL);
+    assert_non_null(json);
+    json_decref(json);
+    /* Without a terminal there is neither a bar nor colour. */
+    assert_null(strchr(last.out, '\033'));
+    assert_null(strchr(last.err, '\r'));
+}
+
+static int make_scratch(void **state) {
+    (void)state;
+    strcpy(scratch, "/tmp/hone-cli-XXXXXX");
+    return mkdtemp(scratch) ? 0 : -1;
+}
+
+static int remove_scratch(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
+    return system(command) == 0 ? 0 : -1;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s PROGRAM DATA-FOLDER\n", argv[0]);
+        return 2;
+    }
+    program = argv[1];
+    data_dir = argv[2];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help_and_usage),    cmocka_unit_test(test_broken_models),
+        cmocka_unit_test(test_inspect),           cmocka_unit_test(test_run_inputs),
+        cmocka_unit_test(test_run_output_dir),    cmocka_unit_test(test_run_expect),
+        cmocka_unit_test(test_run_images),        cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_bench_duration),    cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_outputs_that_fail),
+    };
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
