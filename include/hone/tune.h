@@ -52,15 +52,17 @@ typedef struct hone_tune_options {
     int warmup, runs;       /* per trial */
     double budget_s;        /* 0: none */
     hone_tune_objective objective;
+    /* Shapes of all inputs, in the model's order: [n_passes][n_shapes]. With several passes (batch sizes)
+     * one run is one pass over each. */
     const hone_shape *shapes;
-    size_t n_shapes;
-    const int64_t *batches; /* first unknown dimensions; one run of several batches is one pass over them */
-    size_t n_batches;
+    size_t n_shapes, n_passes;
+    double items; /* samples in one run: the batch, or the sum of them */
     double max_p99_ms, max_memory_mb, min_accuracy; /* 0: none; accuracy: agreement with the default's outputs, 0..1 */
     bool resume, dry_run;
     uint64_t seed;           /* of the random inputs */
     double trial_timeout_s;  /* 0: by the speed of the default */
     double trial_memory_mb;  /* 0: 90 % of what is free */
+    const char *command_line; /* for the report's "how to reproduce"; may be NULL */
     const char *const *trial_command; /* NULL-terminated; NULL: this program with "tune-trial" */
     hone_tune_event_fn on_event;
     void *event_user;
@@ -114,8 +116,19 @@ HONE_API bool hone_tune_get_change(const hone_tune_result *result, size_t index,
 /* The whole result as JSON, with the stable keys of the documentation; samples stand in the report. */
 HONE_API const char *hone_tune_get_json(const hone_tune_result *result);
 
+/* What the child needs from its program: made-up inputs, and the comparison of outputs. */
+typedef struct hone_tune_trial_hooks {
+    hone_status (*make_input)(const hone_value_info *input, const hone_shape *shape, uint64_t seed, hone_tensor **out,
+                              hone_error *error);
+    /* Whether `actual` is within tolerance of `expected`; else says why. Raises *max_error. */
+    bool (*compare)(const hone_model *model, const hone_tensor *actual, const hone_tensor *expected, double *max_error,
+                    char *message, size_t message_size);
+    /* For tests: called with the settings before the session is made; may misbehave. NULL: none. */
+    void (*before)(const hone_options *options);
+} hone_tune_trial_hooks;
+
 /* The child's side: serves trials on file descriptor 3 and returns its exit code. */
-HONE_API int hone_tune_trial_main(void);
+HONE_API int hone_tune_trial_main(const hone_tune_trial_hooks *hooks);
 
 /* The store of measurements and of kernel choices (SQLite). A file that is damaged is set aside, one
  * that cannot be written is done without: `warning` (may be NULL) then receives a sentence. */

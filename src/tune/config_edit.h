@@ -67,6 +67,8 @@ hone_status hone__config_read_file(const char *path, hone__strbuf *out, hone_err
  * is kept as FILE.bak; NULL: the file is new and must not exist. */
 hone_status hone__config_write_file(const char *path, const hone__strbuf *before, const char *data, size_t size,
                                     hone_error *error);
+/* The same without a backup, for files of our own making (reports). */
+hone_status hone__config_replace_file(const char *path, const char *data, size_t size, hone_error *error);
 /* Whether hone__config_write_file could work, asked before hours are spent. */
 hone_status hone__config_check_writable(const char *path, hone_error *error);
 

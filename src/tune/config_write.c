@@ -181,6 +181,21 @@ cleanup:
     return status;
 }
 
+hone_status hone__config_replace_file(const char *path, const char *data, size_t size, hone_error *error) {
+    char real[PATH_MAX], temp[PATH_MAX] = "";
+    const char *target = realpath(path, real) ? real : path;
+    struct stat st;
+    bool exists = stat(target, &st) == 0;
+    if (exists && !S_ISREG(st.st_mode))
+        return fail_io(error, path, "replace it", EEXIST);
+    HONE_TRY(write_temp(target, data, size, exists ? &st : NULL, temp, error));
+    if (rename(temp, target) == 0)
+        return HONE_OK;
+    int code = errno;
+    unlink(temp);
+    return fail_io(error, path, "put it in place", code);
+}
+
 hone_status hone__config_check_writable(const char *path, hone_error *error) {
     char real[PATH_MAX], temp[PATH_MAX] = "";
     bool exists = realpath(path, real) != NULL;
