@@ -97,6 +97,10 @@ HONE_API size_t hone_findings_count(const hone_findings *findings);
 HONE_API const hone_finding *hone_findings_get(const hone_findings *findings, size_t index);
 HONE_API void hone_findings_destroy(hone_findings *findings);
 
+/* The most matrix products, convolutions and recurrences that do not depend on each other, 1 or more:
+ * what ORT_PARALLEL could run at once. Bodies of control flow are not looked into. */
+HONE_API int hone_model_parallel_width(const hone_model *model);
+
 /* A shape given by the user for an input, to resolve symbols. */
 typedef struct hone_shape {
     const char *input;

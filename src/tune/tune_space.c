@@ -111,7 +111,7 @@ static hone_status build_grid_14(const hone__tune_facts *facts, hone__arena *are
 static hone_status build_grid_48(const hone__tune_facts *facts, hone__arena *arena, hone__plan *plan,
                                  hone_error *error) {
     static const char *const searches[] = {"HEURISTIC", "EXHAUSTIVE", "DEFAULT"}, *const bools[] = {"true", "false"};
-    char limits[4][24], name[96];
+    char limits[4][24], name[128];
     grid_limits(facts, floor(facts->memory_free_gb * 0.9 * 100) / 100, limits);
     for (size_t s = 0; s < 3; s++)
         for (size_t m = 0; m < 4; m++)
