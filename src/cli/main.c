@@ -1,6 +1,7 @@
 /* The program: finds the sub-command, parses its options, sets up output, and returns its exit code. */
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/cli_commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,6 +187,8 @@ static int dispatch(hone__cli *cli, char **argv, int argc) {
 int main(int argc, char **argv) {
     fill_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away shows as EPIPE */
+    if (argc == 2 && !strcmp(argv[1], "tune-trial"))
+        return hone__tune_trial_command();
     hone__cli cli = {.command = "", .json_fd = -1};
     int code = dispatch(&cli, argv, argc);
     errno = 0;

@@ -8,9 +8,11 @@
 #include <string.h>
 
 static bool is_heavy(const hone__node *node) {
-    static const char *const ops[] = {"Conv", "ConvTranspose", "FusedConv", "ConvInteger", "QLinearConv", "MatMul", "Gemm",
-                                      "FusedMatMul", "FusedGemm", "MatMulInteger", "QLinearMatMul", "MatMulNBits", "Attention",
-                                      "MultiHeadAttention", "GroupQueryAttention", "LSTM", "GRU", "RNN", "Einsum"};
+    static const char *const ops[] = {
+        "Conv",      "ConvTranspose",      "FusedConv",           "ConvInteger",   "QLinearConv",   "MatMul",
+        "Gemm",      "FusedMatMul",        "FusedGemm",           "MatMulInteger", "QLinearMatMul", "MatMulNBits",
+        "Attention", "MultiHeadAttention", "GroupQueryAttention", "LSTM",          "GRU",           "RNN",
+        "Einsum"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (!strcmp(node->op_type, ops[i]))
             return true;

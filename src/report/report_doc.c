@@ -1,7 +1,7 @@
 /* Building a report; see report_doc.h. */
-#include "report_doc.h"
+#include "report/report_doc.h"
 
-#include <base/alloc.h>
+#include "base/alloc.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

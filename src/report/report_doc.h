@@ -3,8 +3,8 @@
 #ifndef HONE_REPORT_REPORT_DOC_H
 #define HONE_REPORT_REPORT_DOC_H
 
-#include <base/arena.h>
-#include <base/strbuf.h>
+#include "base/arena.h"
+#include "base/strbuf.h"
 #include <hone/status.h>
 #include <stdbool.h>
 
@@ -22,8 +22,8 @@ typedef struct hone__block {
     int level;
     const char *text, *language; /* charts: language is the title */
     size_t n_columns, n_rows;
-    const char **cells; /* [n_rows][n_columns], the first row is the head */
-    const bool *is_right;      /* [n_columns]: numbers, aligned right */
+    const char **cells;   /* [n_rows][n_columns], the first row is the head */
+    const bool *is_right; /* [n_columns]: numbers, aligned right */
 } hone__block;
 
 typedef struct hone__report {

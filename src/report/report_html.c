@@ -1,12 +1,13 @@
 /* One HTML file with everything in it: style, tables and charts (Chart.js, embedded). Without
  * JavaScript, or without the library, the tables say the same. */
-#include "report_assets.h"
-#include "report_doc.h"
+#include "report/report_assets.h"
+#include "report/report_doc.h"
 
 #include <string.h>
 
 static const char g_style[] =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#1c2733;background:#fff}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 "
+    "1em;color:#1c2733;background:#fff}"
     "table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}"
     "th,td{padding:.3em .7em;border-bottom:1px solid #d8dee6;text-align:left;vertical-align:top}"
     "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
@@ -18,7 +19,11 @@ static const char g_style[] =
 
 static void put_text(hone__strbuf *out, const char *text) {
     for (; *text; text++) {
-        const char *escaped = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : NULL;
+        const char *escaped = *text == '&'   ? "&amp;"
+                              : *text == '<' ? "&lt;"
+                              : *text == '>' ? "&gt;"
+                              : *text == '"' ? "&quot;"
+                                             : NULL;
         if (escaped)
             hone__strbuf_puts(out, escaped);
         else
@@ -102,7 +107,8 @@ static void put_block(hone__strbuf *out, const hone__block *b, size_t index, boo
         hone__strbuf_puts(out, "<figure><figcaption>");
         put_text(out, b->language);
         hone__strbuf_printf(out, "</figcaption><div class=\"chart\"><canvas id=\"chart%zu\"></canvas></div>", index);
-        hone__strbuf_puts(out, "<noscript>This chart needs JavaScript; the tables hold the same figures.</noscript></figure>\n");
+        hone__strbuf_puts(
+            out, "<noscript>This chart needs JavaScript; the tables hold the same figures.</noscript></figure>\n");
         break;
     }
 }
@@ -123,7 +129,8 @@ void hone__report_html(const hone__report *report, const char *title, hone__strb
     if (has_chart && hone__chart_js_size) {
         hone__strbuf_puts(out, "<script>");
         hone__strbuf_append(out, (const char *)hone__chart_js, hone__chart_js_size);
-        hone__strbuf_puts(out, "</script>\n<script>\nChart.defaults.animation=false;Chart.defaults.maintainAspectRatio=false;\n");
+        hone__strbuf_puts(
+            out, "</script>\n<script>\nChart.defaults.animation=false;Chart.defaults.maintainAspectRatio=false;\n");
         for (size_t i = 0; i < report->n; i++)
             if (report->blocks[i].kind == HONE_BLOCK_CHART) {
                 hone__strbuf_printf(out, "new Chart(document.getElementById(\"chart%zu\"),", i);

@@ -1,5 +1,5 @@
 /* Markdown (GitHub's tables). */
-#include "report_doc.h"
+#include "report/report_doc.h"
 
 #include <string.h>
 

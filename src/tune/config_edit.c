@@ -1,7 +1,7 @@
 /* Turns changes of keys into splices of bytes (the rules are in config_edit.h). */
-#include "config_edit.h"
+#include "tune/config_edit.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,9 +10,9 @@
 #ifndef HONE_TUNE_CONFIG_EDIT_H
 #define HONE_TUNE_CONFIG_EDIT_H
 
-#include "config_tree.h"
+#include "tune/config_tree.h"
 
-#include <base/strbuf.h>
+#include "base/strbuf.h"
 
 typedef struct hone__config_change {
     const char *key;

@@ -1,8 +1,8 @@
 /* Where a key stands in a configuration file: the rule of config_edit.h. */
-#include "config_edit.h"
+#include "tune/config_edit.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <stdlib.h>
 #include <string.h>
 

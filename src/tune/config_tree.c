@@ -1,10 +1,10 @@
 /* Builds the tree of config_tree.h from libfyaml's events. Positions are byte positions, so UTF-8
  * text, a byte order mark and CRLF need no special care. */
-#include "config_tree.h"
+#include "tune/config_tree.h"
 
-#include <base/alloc.h>
-#include <base/arena.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/error.h"
 #include <libfyaml.h>
 #include <string.h>
 

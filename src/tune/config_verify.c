@@ -1,8 +1,8 @@
 /* The proof of an edit: the trees before and after are walked side by side; nothing may differ but
  * the values that were meant to change and the keys that were added. */
-#include "config_edit.h"
+#include "tune/config_edit.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <string.h>
 
 typedef struct verifier {

@@ -1,9 +1,9 @@
 /* Files replaced as a whole or not at all: what config.yaml, reports and other results of the tuner
  * are written with. A full disk, a read-only folder or a kill -9 leaves the old file as it was. */
-#include "config_edit.h"
+#include "tune/config_edit.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -6,10 +6,10 @@
  *     intra_op_num_threads: [1, 2]
  *     enable_mem_pattern: true          # one value: the same in every trial
  */
-#include "config_edit.h"
-#include "tune_internal.h"
+#include "tune/config_edit.h"
+#include "tune/tune_internal.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ typedef struct space_axis {
 
 static hone_status fail_line(const char *path, const hone__config_node *node, hone_error *error, const char *what,
                              const char *name) {
-    hone_status status = hone__fail(error, HONE_ERROR_CONFIG, "%s, line %d: %s \"%s\"", path, node->line + 1, what, name);
+    hone_status status =
+        hone__fail(error, HONE_ERROR_CONFIG, "%s, line %d: %s \"%s\"", path, node->line + 1, what, name);
     hone__error_hint(error, "a space has one key per line with a list of values: \"intra_op_num_threads: [1, 2]\"");
     hone__error_file(error, path, node->has_position ? (int64_t)node->start : -1);
     return status;
@@ -110,7 +111,8 @@ static hone_status add_combinations(const space_axis *axes, size_t n_axes, hone_
         used = (size_t)snprintf(name, sizeof name, "#%zu", c + 1);
         for (size_t i = 0; i < n_axes && used < sizeof name; i++)
             if (axes[i].n > 1)
-                used += (size_t)snprintf(name + used, sizeof name - used, " %s", settings[i].value[0] ? settings[i].value : "none");
+                used += (size_t)snprintf(name + used, sizeof name - used, " %s",
+                                         settings[i].value[0] ? settings[i].value : "none");
         HONE_TRY(hone__space_add(plan, arena, name, settings, n_axes, error));
     }
     return HONE_OK;

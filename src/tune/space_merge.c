@@ -1,9 +1,9 @@
 /* Settings in their effect: what differs from the default on this backend, with this graph, on this
  * machine. Two combinations with the same effect are one trial. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +163,8 @@ hone_status hone__space_merge(hone__plan *plan, const hone__tune_facts *facts, h
         hone__trial *kept = &plan->trials[same];
         kept->n_equivalent++;
         kept->is_current |= trial.is_current;
-        kept->other_names = hone__tune_printf(arena, "%s%s%s", kept->other_names, *kept->other_names ? "; " : "", trial.name);
+        kept->other_names =
+            hone__tune_printf(arena, "%s%s%s", kept->other_names, *kept->other_names ? "; " : "", trial.name);
     }
     plan->n = n_kept;
     plan->no_effect = join(arena, m.dropped, m.n_dropped, ", ");

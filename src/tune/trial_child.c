@@ -7,12 +7,12 @@
  *   any failure                                      -> {"error": {"status": ..., "message": ...}}
  *
  * The reference outputs lie in file descriptor 4. */
-#include "trial_reference.h"
-#include "tune_internal.h"
+#include "tune/trial_reference.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/clock.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
 #include <errno.h>
 #include <hone/hone.h>
 #include <inttypes.h>
@@ -256,8 +256,9 @@ static hone_status serve(trial_server *s, hone_error *error) {
     hone__free(line);
     HONE_FAIL_IF(!s->job, error, HONE_ERROR_ARGUMENT, "tune-trial is started by hone tune, not by hand");
     HONE_TRY(prepare(s, error));
-    json_t *ready = json_pack("{s:b,s:f,s:f,s:b,s:f,s:s,s:f}", "ready", 1, "init_ms", s->init_ms, "run_ms", s->run_ms,
-                              "equal", (int)s->is_equal, "accuracy", s->accuracy, "detail", s->detail, "peak_mb", peak_mb());
+    json_t *ready =
+        json_pack("{s:b,s:f,s:f,s:b,s:f,s:s,s:f}", "ready", 1, "init_ms", s->init_ms, "run_ms", s->run_ms, "equal",
+                  (int)s->is_equal, "accuracy", s->accuracy, "detail", s->detail, "peak_mb", peak_mb());
     if (ready)
         json_object_set_new(ready, "max_error", json_real(s->max_error)); /* dropped when not finite */
     HONE_FAIL_IF(!say(ready), error, HONE_ERROR_IO, "the parent is gone");

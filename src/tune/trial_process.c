@@ -1,10 +1,10 @@
 /* The parent's side of a trial: starts a child under limits, talks with it, and turns whatever
  * happens to it (crash, out of memory, time limit) into a status with a reason. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/clock.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -82,7 +82,8 @@ static void become_child(const hone__trial_runner *r, int talk, char *const *arg
         setrlimit(RLIMIT_DATA, &data); /* private memory; mapped models do not count */
     int null = open("/dev/null", O_RDWR);
     int reference = fcntl(r->reference_fd, F_DUPFD, 16), other = fcntl(talk, F_DUPFD, 16);
-    if (null < 0 || reference < 0 || other < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || dup2(other, 3) < 0 || dup2(reference, 4) < 0)
+    if (null < 0 || reference < 0 || other < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+        dup2(other, 3) < 0 || dup2(reference, 4) < 0)
         _exit(127);
     for (int fd = 5; fd < 64; fd++)
         close(fd);
@@ -154,7 +155,8 @@ static hone_status fail_dead(const hone__trial_runner *r, hone__child *child, ho
     int ws = 0;
     reap(child, false, &ws);
     if (WIFSIGNALED(ws) && WTERMSIG(ws) == SIGKILL)
-        return hone__fail(error, HONE_ERROR_MEMORY, "the process was killed from outside, most likely for want of memory");
+        return hone__fail(error, HONE_ERROR_MEMORY,
+                          "the process was killed from outside, most likely for want of memory");
     if (WIFSIGNALED(ws))
         return hone__fail(error, HONE_ERROR_INTERNAL, "the process crashed: signal %d (%s)", WTERMSIG(ws),
                           strsignal(WTERMSIG(ws)));

@@ -1,9 +1,9 @@
 /* Outputs written to and read from the reference file (see trial_reference.h). Both ends are the
  * same program on the same machine: the format is the memory's. */
-#include "trial_reference.h"
+#include "tune/trial_reference.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>

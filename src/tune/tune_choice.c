@@ -3,11 +3,11 @@
  * with fresh processes and the order reversed, under intervals widened for the number of finalists
  * (Bonferroni). Among settings that are equally good the earlier choice stays, else the one with the
  * fewest changes: two runs in a row should agree. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
+#include "base/alloc.h"
+#include "report/stats.h"
 #include <math.h>
-#include <report/stats.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,9 @@ bool hone__breaks_constraint(const hone__measure *m, const double *ms, const hon
     return false;
 }
 
-static const hone__measure *latest(const hone__trial *trial) { return trial->confirm.n ? &trial->confirm : &trial->first; }
+static const hone__measure *latest(const hone__trial *trial) {
+    return trial->confirm.n ? &trial->confirm : &trial->first;
+}
 
 static bool is_previous(const hone__trial *trial, const hone__choice_spec *spec) {
     return spec->previous && *spec->previous && !strcmp(spec->previous, trial->canonical);
@@ -133,7 +135,8 @@ size_t hone__choice_candidates(const hone__plan *plan, const hone__choice_spec *
                 if (i == SIZE_MAX || (pass == 1 && !is_previous(t, spec)) ||
                     (pass == 2 && t->gain.gain < best * (1 - 1.5 * TIE)))
                     continue;
-                if (pick == SIZE_MAX || (pass == 2 ? is_simpler(plan, i, pick) : t->gain.gain > plan->trials[pick].gain.gain))
+                if (pick == SIZE_MAX ||
+                    (pass == 2 ? is_simpler(plan, i, pick) : t->gain.gain > plan->trials[pick].gain.gain))
                     pick = i;
             }
             if (pick == SIZE_MAX)
@@ -189,9 +192,9 @@ int hone__choose(hone__plan *plan, const hone__measure *baseline, const hone__ch
         if (!hone__gain_of(&t->confirm, spec->objective, 1 - 0.05 / (double)n_confirmed, &strict))
             continue;
         /* What an earlier run decided stands until the measurements say otherwise. */
-        double need = is_previous(t, spec)                      ? spec->min_gain / 2
-                      : spec->previous && !*spec->previous      ? spec->min_gain * 2
-                                                                : spec->min_gain;
+        double need = is_previous(t, spec)                 ? spec->min_gain / 2
+                      : spec->previous && !*spec->previous ? spec->min_gain * 2
+                                                           : spec->min_gain;
         is_real[i] = strict.low > 1 && strict.gain > 1 + need;
         if (is_real[i] && (best < 0 || t->gain.gain > plan->trials[best].gain.gain))
             best = (int)i;

@@ -1,10 +1,10 @@
 /* config.yaml and the tuner: what the file already says is read before the trials, what was chosen is
  * written after them. Keys that the file sets and the space does not vary are held in every trial,
  * the default included; those that it varies form one more trial, the file's own settings. */
-#include "config_edit.h"
-#include "tune_internal.h"
+#include "tune/config_edit.h"
+#include "tune/tune_internal.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,8 +230,8 @@ hone_status hone__tune_write_config(hone_tune_result *result, hone_error *error)
     hone__strbuf_init(&after);
     result->n_changes = 0;
     result->changes = hone__arena_calloc(&result->arena, hone_option_count() + 2, sizeof *result->changes);
-    hone_status status = result->changes ? hone_options_create(&options, error)
-                                         : hone__fail_memory(error, "configuration");
+    hone_status status =
+        result->changes ? hone_options_create(&options, error) : hone__fail_memory(error, "configuration");
     if (status == HONE_OK && path) {
         status = hone__config_read_file(path, &before, error);
         exists = status == HONE_OK;
@@ -245,9 +245,11 @@ hone_status hone__tune_write_config(hone_tune_result *result, hone_error *error)
     if (status == HONE_OK)
         make_recommendation(result, &w);
     if (status == HONE_OK && path && w.n) {
-        status = hone__config_edit(hone__strbuf_text(&before), before.size, path, w.changes, w.n, &g_filter, &after, error);
+        status =
+            hone__config_edit(hone__strbuf_text(&before), before.size, path, w.changes, w.n, &g_filter, &after, error);
         if (status == HONE_OK)
-            status = hone__config_write_file(path, exists ? &before : NULL, hone__strbuf_text(&after), after.size, error);
+            status =
+                hone__config_write_file(path, exists ? &before : NULL, hone__strbuf_text(&after), after.size, error);
         if (status == HONE_OK) {
             result->config_written = true;
             result->config_backup = exists ? hone__tune_printf(&result->arena, "%s.bak", path) : "";

@@ -1,8 +1,8 @@
 /* What each key contributed: pairs of trials that differ in one key alone, and the geometric mean of
  * their ratios, with an interval from the trials' own intervals. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,8 @@ static void add_pair(hone__effect *effects, effect_sum *sums, size_t *n, const c
     sums[i].variance += e1 * e1 + e2 * e2;
 }
 
-hone_status hone__effects(const hone__plan *plan, hone__arena *arena, hone__effect **out, size_t *n, hone_error *error) {
+hone_status hone__effects(const hone__plan *plan, hone__arena *arena, hone__effect **out, size_t *n,
+                          hone_error *error) {
     hone__effect *effects = hone__arena_calloc(arena, MAX_EFFECTS, sizeof *effects);
     effect_sum *sums = hone__arena_calloc(arena, MAX_EFFECTS, sizeof *sums);
     *n = 0;

@@ -1,9 +1,9 @@
 /* Hashes for keys: of a model file with its external data, and of texts (XXH3, 128 bits). */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
-#include <base/mapping.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/mapping.h"
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
@@ -28,8 +28,8 @@ hone_status hone__tune_hash_model(const char *path, char out[33], hone_error *er
         XXH3_128bits_update(state, mapping.data, mapping.size);
         for (size_t i = 0; i < hone_model_initializer_count(model); i++) {
             const hone_tensor *tensor = hone_model_get_initializer(model, i, NULL);
-            const unsigned char *data = tensor && hone_tensor_dtype(tensor) != HONE_DTYPE_STRING
-                                            ? hone_tensor_data_const(tensor) : NULL;
+            const unsigned char *data =
+                tensor && hone_tensor_dtype(tensor) != HONE_DTYPE_STRING ? hone_tensor_data_const(tensor) : NULL;
             bool is_inside = data && mapping.data && data >= mapping.data && data < mapping.data + mapping.size;
             if (data && !is_inside && hone_tensor_size(tensor) > 4096)
                 XXH3_128bits_update(state, data, hone_tensor_size(tensor));

@@ -6,8 +6,9 @@
 #ifndef HONE_TUNE_TUNE_INTERNAL_H
 #define HONE_TUNE_TUNE_INTERNAL_H
 
-#include <base/arena.h>
-#include <base/strbuf.h>
+#include "base/arena.h"
+#include "base/strbuf.h"
+#include "report/stats.h"
 #include <hone/tune.h>
 #include <jansson.h>
 
@@ -33,7 +34,13 @@ typedef struct hone__tune_facts {
     hone__settings fixed;  /* keys held by the configuration file in every trial, the default included */
 } hone__tune_facts;
 
-typedef enum hone__trial_status { HONE_TRIAL_PENDING, HONE_TRIAL_OK, HONE_TRIAL_FAILED, HONE_TRIAL_WRONG, HONE_TRIAL_SKIPPED } hone__trial_status;
+typedef enum hone__trial_status {
+    HONE_TRIAL_PENDING,
+    HONE_TRIAL_OK,
+    HONE_TRIAL_FAILED,
+    HONE_TRIAL_WRONG,
+    HONE_TRIAL_SKIPPED
+} hone__trial_status;
 
 /* One interleaved measurement: the trial's times and the default's, taken block by block in turns. */
 typedef struct hone__measure {
@@ -49,10 +56,10 @@ typedef struct hone__gain {
 
 typedef struct hone__trial {
     const char *name;
-    hone__settings settings; /* explicit, as the space gave them */
+    hone__settings settings;  /* explicit, as the space gave them */
     hone__settings effective; /* what differs from the default in effect; canonical order */
-    const char *canonical;   /* "key=value key=value" of `effective`; "" is the default */
-    const char *other_names; /* equivalent combinations that this trial stands for, or "" */
+    const char *canonical;    /* "key=value key=value" of `effective`; "" is the default */
+    const char *other_names;  /* equivalent combinations that this trial stands for, or "" */
     size_t n_equivalent;
     hone__trial_status status;
     const char *reason;
@@ -67,10 +74,10 @@ typedef struct hone__trial {
 typedef struct hone__plan {
     hone__trial *trials; /* distinct, the default left out */
     size_t n, capacity;
-    size_t n_combinations;       /* before merging, the default included if the space has it */
-    size_t n_like_default;       /* combinations equivalent to the default */
-    const char *no_effect;       /* "gpu_mem_limit_gb, do_copy_in_default_stream": varied, without effect here */
-    const char *merge_reasons;   /* one sentence each, separated by newlines */
+    size_t n_combinations;     /* before merging, the default included if the space has it */
+    size_t n_like_default;     /* combinations equivalent to the default */
+    const char *no_effect;     /* "gpu_mem_limit_gb, do_copy_in_default_stream": varied, without effect here */
+    const char *merge_reasons; /* one sentence each, separated by newlines */
     double eta_s;
     int runs, warmup;
 } hone__plan;
@@ -98,9 +105,9 @@ typedef struct hone__child hone__child;
 typedef struct hone__child_info {
     double init_ms, warmup_ms; /* creation; time of one warm run */
     double peak_mb;
-    bool is_equal;             /* outputs within tolerance of the reference */
+    bool is_equal; /* outputs within tolerance of the reference */
     double max_error, accuracy;
-    char detail[192];          /* of a difference */
+    char detail[192]; /* of a difference */
 } hone__child_info;
 
 typedef struct hone__runner {
@@ -117,9 +124,9 @@ typedef struct hone__runner {
 
 typedef struct hone__measure_spec {
     size_t n_runs, n_blocks;
-    bool reversed;        /* the trial goes first in odd blocks instead of even ones */
-    double min_accuracy;  /* > 0: replaces the tolerance for settings that change the precision */
-    bool check_outputs;   /* false: the model gives different outputs by itself */
+    bool reversed;       /* the trial goes first in odd blocks instead of even ones */
+    double min_accuracy; /* > 0: replaces the tolerance for settings that change the precision */
+    bool check_outputs;  /* false: the model gives different outputs by itself */
 } hone__measure_spec;
 
 /* Measures a trial against the baseline. Fills status and reason; an error is returned only for what
@@ -132,8 +139,8 @@ hone_status hone__measure_trial(const hone__runner *runner, hone__child **baseli
 typedef struct hone__choice_spec {
     hone_tune_objective objective;
     double max_p99_ms, max_memory_mb, min_accuracy;
-    double min_gain;            /* 0.02, or more on a noisy machine */
-    const char *previous;       /* canonical form of the earlier choice, NULL: none; "" the default */
+    double min_gain;      /* 0.02, or more on a noisy machine */
+    const char *previous; /* canonical form of the earlier choice, NULL: none; "" the default */
 } hone__choice_spec;
 
 bool hone__gain_of(const hone__measure *measure, hone_tune_objective objective, double confidence, hone__gain *out);
@@ -155,11 +162,11 @@ hone_status hone__effects(const hone__plan *plan, hone__arena *arena, hone__effe
 
 /* ---- the run and its result ---- */
 typedef struct hone__noise {
-    double jitter_cv, jitter_max; /* spread and worst of a fixed piece of work, relative to its median */
-    double steal_percent;         /* of the processor time since boot taken by other guests during the run */
+    double jitter_cv, jitter_max;    /* spread and worst of a fixed piece of work, relative to its median */
+    double steal_percent;            /* of the processor time since boot taken by other guests during the run */
     double aa_gain, aa_low, aa_high; /* the default against itself */
-    double floor;                 /* what a gain must exceed: at least 0.02 */
-    uint64_t n_throttled;         /* cgroup throttling events during the run */
+    double floor;                    /* what a gain must exceed: at least 0.02 */
+    uint64_t n_throttled;            /* cgroup throttling events during the run */
     double load_start;
 } hone__noise;
 
@@ -182,7 +189,7 @@ struct hone_tune_result {
     struct hone__tune_change {
         const char *key, *old, *value;
         bool is_new;
-    } *changes;
+    } * changes;
     size_t n_changes;
     const char *recommendation, *verdict, *command;
     const char *config_backup, *report_md, *report_html, *report_json;
@@ -199,6 +206,7 @@ void hone__tune_note(hone_tune_result *result, bool is_warning, const char *fmt,
 void hone__tune_step(hone_tune_result *result, double done, double total, const char *text);
 
 /* Rows, JSON and reports (tune_rows.c, tune_json.c, tune_report.c). */
+double hone__tune_fps(const hone_tune_options *options, const hone__stats *stats);
 hone_status hone__tune_make_rows(hone_tune_result *result, hone_error *error);
 json_t *hone__tune_json(const hone_tune_result *result, bool with_samples);
 hone_status hone__tune_write_reports(hone_tune_result *result, hone_error *error);
@@ -219,7 +227,8 @@ void hone__noise_end(hone__noise *noise);
 
 /* Journal (tune_journal.c). */
 typedef struct hone__journal hone__journal;
-hone_status hone__journal_open(const char *folder, const char *key, bool resume, hone__journal **out, hone_error *error);
+hone_status hone__journal_open(const char *folder, const char *key, bool resume, hone__journal **out,
+                               hone_error *error);
 size_t hone__journal_count(const hone__journal *journal); /* records found by resume */
 /* Appends one record and waits until it is on the disk. Takes the reference. */
 hone_status hone__journal_put(hone__journal *journal, json_t *record);

@@ -1,10 +1,10 @@
 /* The journal: one line of JSON per finished trial, on the disk before the next one starts, so that
  * --resume goes on after a kill -9. The file's name holds a hash of everything that must be the same
  * (model, machine, versions, space, runs); a torn last line is dropped. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -58,7 +58,8 @@ static size_t load(hone__journal *j) {
     return good;
 }
 
-hone_status hone__journal_open(const char *folder, const char *key, bool resume, hone__journal **out, hone_error *error) {
+hone_status hone__journal_open(const char *folder, const char *key, bool resume, hone__journal **out,
+                               hone_error *error) {
     hone__journal *j = hone__calloc(1, sizeof *j);
     *out = NULL;
     if (!j || !(j->records = json_array())) {
@@ -78,7 +79,8 @@ hone_status hone__journal_open(const char *folder, const char *key, bool resume,
         why = strerror(errno);
     }
     if (why) {
-        hone_status status = hone__fail(error, HONE_ERROR_IO, "%s: no journal, so --resume will not work: %s", j->path, why);
+        hone_status status =
+            hone__fail(error, HONE_ERROR_IO, "%s: no journal, so --resume will not work: %s", j->path, why);
         if (j->fd >= 0)
             close(j->fd);
         json_decref(j->records);
@@ -160,7 +162,8 @@ bool hone__journal_find(const hone__journal *journal, const char *kind, const ch
         memset(m, 0, sizeof *m);
         m->trial_ms = (double *)(uintptr_t)load_numbers(trial_ms, n, arena);
         m->base_ms = (double *)(uintptr_t)load_numbers(base_ms, n, arena);
-        if (json_array_size(base_ms) != n || !m->trial_ms || !m->base_ms || status < HONE_TRIAL_OK || status > HONE_TRIAL_SKIPPED)
+        if (json_array_size(base_ms) != n || !m->trial_ms || !m->base_ms || status < HONE_TRIAL_OK ||
+            status > HONE_TRIAL_SKIPPED)
             return false;
         m->n = n;
         m->block = (size_t)json_integer_value(json_object_get(record, "block"));

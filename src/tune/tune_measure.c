@@ -1,8 +1,8 @@
 /* One trial measured against the default: two children, of which one runs at a time, in alternating
  * blocks, so that what slows the machine down hits both sides alike. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/error.h>
+#include "base/error.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -60,9 +60,8 @@ static hone_status run_blocks(const hone__runner *runner, hone__child **baseline
         bool trial_first = (b % 2 == 0) != spec->reversed;
         for (int side = 0; side < 2; side++) {
             bool is_trial = (side == 0) == trial_first;
-            hone_status status = is_trial
-                                     ? runner->run(runner->user, child, n, m->trial_ms + m->n, error)
-                                     : run_baseline(runner, baseline, n, m->base_ms + m->n, &n_restarts, error);
+            hone_status status = is_trial ? runner->run(runner->user, child, n, m->trial_ms + m->n, error)
+                                          : run_baseline(runner, baseline, n, m->base_ms + m->n, &n_restarts, error);
             if (status != HONE_OK) {
                 *is_trials_fault = is_trial || status == HONE_ERROR_CANCELLED;
                 return status;

@@ -1,10 +1,10 @@
 /* How noisy the machine is: a fixed piece of work timed again and again, time stolen by other guests
  * of the host, and throttling by the cgroup while the tuner ran. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/clock.h>
+#include "base/clock.h"
+#include "report/stats.h"
 #include <math.h>
-#include <report/stats.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* report.md, report.html and report.json of a run. */
-#include "config_edit.h"
-#include "tune_internal.h"
+#include "tune/config_edit.h"
+#include "tune/tune_internal.h"
 
-#include <base/error.h>
+#include "base/error.h"
+#include "report/report_doc.h"
+#include "report/stats.h"
 #include <math.h>
-#include <report/report_doc.h>
-#include <report/stats.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +28,16 @@ static void put_environment(hone__report *doc, const hone_tune_result *r) {
 #undef HONE_ISA_NAME
     hone__report_cell(doc, "%s", *isa ? isa : "plain C");
     hone__report_cell(doc, "Cores");
-    hone__report_cell(doc, "%d logical, %d physical, %d usable under affinity and cgroup quota", m->n_logical, m->n_physical, m->n_usable);
+    hone__report_cell(doc, "%d logical, %d physical, %d usable under affinity and cgroup quota", m->n_logical,
+                      m->n_physical, m->n_usable);
     hone__report_cell(doc, "Memory");
-    hone__report_cell(doc, "%.1f GB, %.1f GB available", (double)m->memory_total_bytes / 1e9, (double)m->memory_available_bytes / 1e9);
+    hone__report_cell(doc, "%.1f GB, %.1f GB available", (double)m->memory_total_bytes / 1e9,
+                      (double)m->memory_available_bytes / 1e9);
     for (int i = 0; i < m->n_gpus; i++) {
         hone__report_cell(doc, "GPU %d", i);
-        hone__report_cell(doc, "%s, %.1f GB, compute capability %d.%d", m->gpus[i].name, (double)m->gpus[i].memory_total_bytes / 1e9,
-                          m->gpus[i].compute_major, m->gpus[i].compute_minor);
+        hone__report_cell(doc, "%s, %.1f GB, compute capability %d.%d", m->gpus[i].name,
+                          (double)m->gpus[i].memory_total_bytes / 1e9, m->gpus[i].compute_major,
+                          m->gpus[i].compute_minor);
     }
     if (!m->n_gpus) {
         hone__report_cell(doc, "GPU");
@@ -72,9 +75,12 @@ static void put_environment(hone__report *doc, const hone_tune_result *r) {
 
 static void put_ranking(hone__report *doc, const hone_tune_result *r) {
     hone__report_heading(doc, 2, "Ranking");
-    hone__report_text(doc, "Gain is the default's time divided by the setting's, measured in alternating blocks; in brackets "
-                           "its 95 %% interval. Above 1 is faster.");
-    hone__report_table(doc, ">Rank|Setting|Changed from the default|>FPS|>Mean ms|>p50 ms|>p95 ms|>p99 ms|>Gain|>Memory MB|>Init ms|Note");
+    hone__report_text(
+        doc, "Gain is the default's time divided by the setting's, measured in alternating blocks; in brackets "
+             "its 95 %% interval. Above 1 is faster.");
+    hone__report_table(
+        doc,
+        ">Rank|Setting|Changed from the default|>FPS|>Mean ms|>p50 ms|>p95 ms|>p99 ms|>Gain|>Memory MB|>Init ms|Note");
     for (size_t i = 0; i < r->n_rows; i++) {
         const hone_tune_row *row = &r->rows[i];
         if (!row->rank)
@@ -119,7 +125,8 @@ static void put_effects(hone__report *doc, const hone_tune_result *r) {
         hone__report_text(doc, "No two measured settings differ in one key alone.");
         return;
     }
-    hone__report_text(doc, "Over all pairs of settings that differ in this key alone; \"default\" is the value without any setting.");
+    hone__report_text(
+        doc, "Over all pairs of settings that differ in this key alone; \"default\" is the value without any setting.");
     hone__report_table(doc, "Key|From|To|>Gain|>Pairs|");
     for (size_t i = 0; i < r->n_effects; i++) {
         const hone__effect *e = &r->effects[i];
@@ -136,9 +143,11 @@ static void put_effects(hone__report *doc, const hone_tune_result *r) {
 static void put_plan(hone__report *doc, const hone_tune_result *r) {
     const hone__plan *p = &r->plan;
     hone__report_heading(doc, 2, "Plan");
-    hone__report_text(doc, "%zu combinations, %zu distinct on this machine; each with %d warm-up runs and %d timed runs in blocks that "
-                           "alternate with the default's, finalists again with fresh processes and the order reversed.",
-                      p->n_combinations, p->n + (p->n_like_default > 0), p->warmup, p->runs);
+    hone__report_text(
+        doc,
+        "%zu combinations, %zu distinct on this machine; each with %d warm-up runs and %d timed runs in blocks that "
+        "alternate with the default's, finalists again with fresh processes and the order reversed.",
+        p->n_combinations, p->n + (p->n_like_default > 0), p->warmup, p->runs);
     if (*p->no_effect)
         hone__report_item(doc, "Keys without effect on this backend, not varied: `%s`", p->no_effect);
     if (p->n_like_default)
@@ -174,7 +183,8 @@ static json_t *quantile_points(const double *ms, size_t n, hone__arena *arena) {
         hone__stats_sort(sorted, n);
     }
     for (int q = 0; sorted && q <= 100; q += 2)
-        json_array_append_new(points, json_pack("{s:i,s:o}", "x", q, "y", rounded(hone__stats_quantile_sorted(sorted, n, q / 100.0))));
+        json_array_append_new(
+            points, json_pack("{s:i,s:o}", "x", q, "y", rounded(hone__stats_quantile_sorted(sorted, n, q / 100.0))));
     return points;
 }
 
@@ -194,7 +204,8 @@ static json_t *axis(const char *title) {
 }
 
 static void put_charts(hone__report *doc, hone_tune_result *r) {
-    json_t *lines = json_array(), *labels = json_array(), *bars = json_array(), *marks = json_array(), *points = json_array();
+    json_t *lines = json_array(), *labels = json_array(), *bars = json_array(), *marks = json_array(),
+           *points = json_array();
     int n = 0;
     for (size_t i = 0; i < r->n_rows && n < MAX_CHARTED; i++) {
         const hone_tune_row *row = &r->rows[i];
@@ -203,12 +214,14 @@ static void put_charts(hone__report *doc, hone_tune_result *r) {
         const hone__trial *t = trial_named(r, row->name);
         const hone__measure *m = t ? (t->confirm.n ? &t->confirm : &t->first) : NULL;
         const char *color = g_colors[n++];
-        json_array_append_new(lines, json_pack("{s:s,s:o,s:b,s:s,s:i,s:i}", "label", row->name, "data",
-                                               m ? quantile_points(m->trial_ms, m->n, &doc->arena)
-                                                 : quantile_points(r->baseline.base_ms, r->baseline.n, &doc->arena),
-                                               "showLine", 1, "borderColor", color, "pointRadius", 0, "borderWidth", 2));
-        json_array_append_new(points, json_pack("{s:s,s:[{s:o,s:o}],s:s,s:i}", "label", row->name, "data", "x", rounded(row->peak_mb), "y",
-                                                rounded(row->fps), "backgroundColor", color, "pointRadius", 6));
+        json_array_append_new(lines,
+                              json_pack("{s:s,s:o,s:b,s:s,s:i,s:i}", "label", row->name, "data",
+                                        m ? quantile_points(m->trial_ms, m->n, &doc->arena)
+                                          : quantile_points(r->baseline.base_ms, r->baseline.n, &doc->arena),
+                                        "showLine", 1, "borderColor", color, "pointRadius", 0, "borderWidth", 2));
+        json_array_append_new(points, json_pack("{s:s,s:[{s:o,s:o}],s:s,s:i}", "label", row->name, "data", "x",
+                                                rounded(row->peak_mb), "y", rounded(row->fps), "backgroundColor", color,
+                                                "pointRadius", 6));
         if (!t)
             continue;
         json_array_append_new(labels, json_string(row->name));
@@ -216,15 +229,16 @@ static void put_charts(hone__report *doc, hone_tune_result *r) {
         json_array_append_new(marks, json_pack("[o,o]", rounded(row->gain - 0.001), rounded(row->gain + 0.001)));
     }
     put_chart(doc, "Latency distribution per setting (ms at each percentile)",
-              json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", lines, "options", "scales",
-                        "x", axis("percentile"), "y", axis("ms")));
+              json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", lines, "options",
+                        "scales", "x", axis("percentile"), "y", axis("ms")));
     put_chart(doc, "Speed-up over the default, with 95 % intervals",
-              json_pack("{s:s,s:{s:o,s:[{s:s,s:o,s:s,s:b},{s:s,s:o,s:s,s:b}]},s:{s:s,s:{s:o}}}", "type", "bar", "data", "labels", labels, "datasets",
-                        "label", "gain", "data", marks, "backgroundColor", "#1c2733", "grouped", 0, "label", "95 % interval", "data", bars,
-                        "backgroundColor", "#9ec3e6", "grouped", 0, "options", "indexAxis", "y", "scales", "x", axis("default's time / setting's time")));
+              json_pack("{s:s,s:{s:o,s:[{s:s,s:o,s:s,s:b},{s:s,s:o,s:s,s:b}]},s:{s:s,s:{s:o}}}", "type", "bar", "data",
+                        "labels", labels, "datasets", "label", "gain", "data", marks, "backgroundColor", "#1c2733",
+                        "grouped", 0, "label", "95 % interval", "data", bars, "backgroundColor", "#9ec3e6", "grouped",
+                        0, "options", "indexAxis", "y", "scales", "x", axis("default's time / setting's time")));
     put_chart(doc, "Speed against memory",
-              json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", points, "options", "scales",
-                        "x", axis("peak memory, MB"), "y", axis("FPS")));
+              json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", points, "options",
+                        "scales", "x", axis("peak memory, MB"), "y", axis("FPS")));
 }
 
 /* ------------------------------------------------------------------------------------------------ */
@@ -237,7 +251,8 @@ static void build(hone__report *doc, hone_tune_result *r) {
         hone__report_code(doc, "yaml", r->recommendation);
         if (r->config_written)
             hone__report_text(doc, "`%s` was edited in place%s%s%s.", r->options.config_path,
-                              *r->config_backup ? "; the old file is `" : "", r->config_backup, *r->config_backup ? "`" : "");
+                              *r->config_backup ? "; the old file is `" : "", r->config_backup,
+                              *r->config_backup ? "`" : "");
         hone__report_table(doc, "Key|Before|After");
         for (size_t i = 0; i < r->n_changes; i++) {
             hone__report_cell(doc, "`%s`", r->changes[i].key);
@@ -271,13 +286,15 @@ hone_status hone__tune_write_reports(hone_tune_result *r, hone_error *error) {
     hone__strbuf text;
     hone__report_init(&doc);
     hone__strbuf_init(&text);
-    r->report_md = hone__tune_printf(&r->arena, "%.*s%s", (int)stem, md, !strcmp(md + stem, ".html") || !strcmp(md + stem, ".json") ? ".md" : md + stem);
+    r->report_md = hone__tune_printf(&r->arena, "%.*s%s", (int)stem, md,
+                                     !strcmp(md + stem, ".html") || !strcmp(md + stem, ".json") ? ".md" : md + stem);
     md = r->report_md;
     r->report_html = hone__tune_printf(&r->arena, "%.*s.html", (int)stem, md);
     r->report_json = hone__tune_printf(&r->arena, "%.*s.json", (int)stem, md);
     build(&doc, r);
     hone__report_markdown(&doc, &text);
-    hone_status status = doc.failed || text.failed ? hone__fail_memory(error, "report") : replace_file(md, &text, error);
+    hone_status status =
+        doc.failed || text.failed ? hone__fail_memory(error, "report") : replace_file(md, &text, error);
     if (status == HONE_OK) {
         text.size = 0;
         hone__report_html(&doc, hone__tune_printf(&r->arena, "hone tune: %s", r->model_name), &text);

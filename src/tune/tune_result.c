@@ -1,8 +1,8 @@
 /* The result's public face, and small helpers of the tuner. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,8 @@ void hone__tune_note(hone_tune_result *result, bool is_warning, const char *fmt,
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     const char *copy = hone__arena_strdup(&result->arena, text);
-    if (copy && hone__grow((void **)&result->notes, &result->notes_capacity, result->n_notes + 1, sizeof *result->notes))
+    if (copy &&
+        hone__grow((void **)&result->notes, &result->notes_capacity, result->n_notes + 1, sizeof *result->notes))
         result->notes[result->n_notes++] = copy;
     if (result->options.on_event) {
         hone_tune_event event = {.kind = is_warning ? HONE_TUNE_EVENT_WARNING : HONE_TUNE_EVENT_NOTE, .text = text};

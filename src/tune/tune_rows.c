@@ -1,10 +1,10 @@
 /* The ranked table: trials and the default as rows, and the JSON of the result. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "report/stats.h"
 #include <math.h>
-#include <report/stats.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,13 @@ const char *hone__trial_status_text(hone__trial_status status) {
     return texts[status];
 }
 
-static void fill_times(hone_tune_row *row, const double *ms, size_t n, double items) {
+/* Samples per second at the median run; for the objective throughput at the mean one. */
+double hone__tune_fps(const hone_tune_options *options, const hone__stats *stats) {
+    double ms = options->objective == HONE_TUNE_THROUGHPUT ? stats->mean : stats->p50;
+    return ms > 0 ? options->items * 1000 / ms : 0;
+}
+
+static void fill_times(hone_tune_row *row, const double *ms, size_t n, const hone_tune_options *options) {
     hone__stats stats;
     if (!n || !hone__stats_describe(ms, n, &stats))
         return;
@@ -23,7 +29,7 @@ static void fill_times(hone_tune_row *row, const double *ms, size_t n, double it
     row->p50_ms = stats.p50;
     row->p95_ms = stats.p95;
     row->p99_ms = stats.p99;
-    row->fps = stats.mean > 0 ? items * 1000 / stats.mean : 0;
+    row->fps = hone__tune_fps(options, &stats);
 }
 
 static int compare_rows(const void *a, const void *b) {
@@ -41,21 +47,31 @@ hone_status hone__tune_make_rows(hone_tune_result *result, hone_error *error) {
     int n_faster = 0;
     for (size_t i = 0; i < plan->n; i++)
         n_faster += plan->trials[i].status == HONE_TRIAL_OK && plan->trials[i].gain.gain >= 1;
-    *row = (hone_tune_row){.rank = result->has_run ? n_faster + 1 : 0, .name = "default", .settings = "", .status = result->has_run ? "ok" : "skipped",
-                           .reason = "", .init_ms = result->baseline.init_ms, .peak_mb = result->baseline.peak_mb,
-                           .gain = 1, .gain_low = 1, .gain_high = 1};
-    fill_times(row, result->baseline.base_ms, result->baseline.n, result->options.items);
+    *row = (hone_tune_row){.rank = result->has_run ? n_faster + 1 : 0,
+                           .name = "default",
+                           .settings = "",
+                           .status = result->has_run ? "ok" : "skipped",
+                           .reason = "",
+                           .init_ms = result->baseline.init_ms,
+                           .peak_mb = result->baseline.peak_mb,
+                           .gain = 1,
+                           .gain_low = 1,
+                           .gain_high = 1};
+    fill_times(row, result->baseline.base_ms, result->baseline.n, &result->options);
     for (size_t i = 0; i < plan->n; i++) {
         const hone__trial *t = &plan->trials[i];
         const hone__measure *m = t->confirm.n ? &t->confirm : &t->first;
         row = &result->rows[i + 1];
-        *row = (hone_tune_row){.rank = t->rank, .name = t->name, .settings = t->canonical,
+        *row = (hone_tune_row){.rank = t->rank,
+                               .name = t->name,
+                               .settings = t->canonical,
                                .status = hone__trial_status_text(t->status),
                                .reason = t->status == HONE_TRIAL_OK ? t->note : t->reason,
-                               .init_ms = m->init_ms, .peak_mb = m->peak_mb};
+                               .init_ms = m->init_ms,
+                               .peak_mb = m->peak_mb};
         if (t->status != HONE_TRIAL_OK)
             continue;
-        fill_times(row, m->trial_ms, m->n, result->options.items);
+        fill_times(row, m->trial_ms, m->n, &result->options);
         row->gain = t->gain.gain;
         row->gain_low = t->gain.low;
         row->gain_high = t->gain.high;
@@ -97,9 +113,10 @@ static json_t *row_json(const hone_tune_row *row) {
     const struct {
         const char *key;
         double value;
-    } values[] = {{"fps", row->fps},       {"mean_ms", row->mean_ms}, {"std_ms", row->std_ms},     {"p50_ms", row->p50_ms},
-                  {"p95_ms", row->p95_ms}, {"p99_ms", row->p99_ms},   {"init_ms", row->init_ms},   {"peak_mb", row->peak_mb},
-                  {"gain", row->gain},     {"gain_low", row->gain_low}, {"gain_high", row->gain_high}};
+    } values[] = {{"fps", row->fps},           {"mean_ms", row->mean_ms},    {"std_ms", row->std_ms},
+                  {"p50_ms", row->p50_ms},     {"p95_ms", row->p95_ms},      {"p99_ms", row->p99_ms},
+                  {"init_ms", row->init_ms},   {"peak_mb", row->peak_mb},    {"gain", row->gain},
+                  {"gain_low", row->gain_low}, {"gain_high", row->gain_high}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         json_object_set_new(json, values[i].key, is_measured ? number(values[i].value) : json_null());
     return json;
@@ -123,11 +140,13 @@ static json_t *environment_json(const hone_tune_result *r) {
     json_object_set_new(json, "cgroup_cpus", m->cgroup_cpus > 0 ? json_real(m->cgroup_cpus) : json_null());
     json_object_set_new(json, "memory_total_mb", json_real((double)m->memory_total_bytes / 1e6));
     json_object_set_new(json, "memory_available_mb", json_real((double)m->memory_available_bytes / 1e6));
-    json_object_set_new(json, "memory_limit_mb", m->memory_limit_bytes ? json_real((double)m->memory_limit_bytes / 1e6) : json_null());
+    json_object_set_new(json, "memory_limit_mb",
+                        m->memory_limit_bytes ? json_real((double)m->memory_limit_bytes / 1e6) : json_null());
     for (int i = 0; i < m->n_gpus; i++)
         json_array_append_new(gpus, json_pack("{s:s,s:f,s:s}", "name", m->gpus[i].name, "memory_total_mb",
                                               (double)m->gpus[i].memory_total_bytes / 1e6, "compute_capability",
-                                              hone__tune_printf((hone__arena *)(uintptr_t)&r->arena, "%d.%d", m->gpus[i].compute_major, m->gpus[i].compute_minor)));
+                                              hone__tune_printf((hone__arena *)(uintptr_t)&r->arena, "%d.%d",
+                                                                m->gpus[i].compute_major, m->gpus[i].compute_minor)));
     json_object_set_new(json, "gpus", gpus);
     json_object_set_new(json, "versions", text(r->versions));
     json_object_set_new(json, "fingerprint", text(r->fingerprint));
@@ -178,10 +197,11 @@ json_t *hone__tune_json(const hone_tune_result *r, bool with_samples) {
     json_t *baseline = json_object(), *winner = json_object();
     json_object_set_new(json, "model", text(r->model_name));
     json_object_set_new(json, "environment", environment_json(r));
-    json_object_set_new(json, "plan", json_pack("{s:I,s:I,s:f,s:i,s:i,s:s,s:s}", "combinations", (json_int_t)r->plan.n_combinations,
-                                                "distinct", (json_int_t)(r->plan.n + (r->plan.n_like_default > 0)), "eta_s", r->plan.eta_s,
-                                                "warmup", r->plan.warmup, "runs", r->plan.runs, "no_effect",
-                                                r->plan.no_effect, "merged_because", r->plan.merge_reasons));
+    json_object_set_new(json, "plan",
+                        json_pack("{s:I,s:I,s:f,s:i,s:i,s:s,s:s}", "combinations", (json_int_t)r->plan.n_combinations,
+                                  "distinct", (json_int_t)(r->plan.n + (r->plan.n_like_default > 0)), "eta_s",
+                                  r->plan.eta_s, "warmup", r->plan.warmup, "runs", r->plan.runs, "no_effect",
+                                  r->plan.no_effect, "merged_because", r->plan.merge_reasons));
     const char *winner_name = r->winner >= 0 ? r->plan.trials[r->winner].name : "default";
     for (size_t i = 0; i < r->n_rows; i++) {
         const hone_tune_row *row = &r->rows[i];

@@ -1,15 +1,15 @@
 /* hone_tune_run: the corridor from options to result. Each step stands in a file of its own; this
  * one orders them, keeps the budget and the journal. */
-#include "config_edit.h"
-#include "tune_internal.h"
+#include "tune/config_edit.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/clock.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "report/stats.h"
 #include <hone/hone.h>
 #include <limits.h>
 #include <math.h>
-#include <report/stats.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +52,9 @@ static hone_status check_supported(const hone_model *model, const char *path, ho
     if (!n)
         return HONE_OK;
     const hone_unsupported *first = hone_model_get_unsupported(model, 0);
-    hone_status status = hone__fail(error, HONE_ERROR_UNSUPPORTED, "%zu node%s of the model cannot run here; the first: \"%s\" (%s): %s",
-                                    n, n == 1 ? "" : "s", first->node, first->op, first->reason);
+    hone_status status =
+        hone__fail(error, HONE_ERROR_UNSUPPORTED, "%zu node%s of the model cannot run here; the first: \"%s\" (%s): %s",
+                   n, n == 1 ? "" : "s", first->node, first->op, first->reason);
     hone__error_hint(error, "hone inspect lists them all");
     hone__error_file(error, path, -1);
     return status;
@@ -63,8 +64,19 @@ static hone_status find_facts(tune_state *s, hone_error *error) {
     hone_tune_result *r = s->result;
     const hone_machine_info *m = hone_machine_get_info(r->machine);
     static const char *const convs[] = {"Conv", "ConvTranspose", "FusedConv", "ConvInteger", "QLinearConv", NULL};
-    static const char *const products[] = {"MatMul", "Gemm", "FusedMatMul", "FusedGemm", "Attention", "MultiHeadAttention",
-                                           "MatMulInteger", "QLinearMatMul", "LSTM", "GRU", "RNN", "Einsum", NULL};
+    static const char *const products[] = {"MatMul",
+                                           "Gemm",
+                                           "FusedMatMul",
+                                           "FusedGemm",
+                                           "Attention",
+                                           "MultiHeadAttention",
+                                           "MatMulInteger",
+                                           "QLinearMatMul",
+                                           "LSTM",
+                                           "GRU",
+                                           "RNN",
+                                           "Einsum",
+                                           NULL};
     hone_model *model = NULL;
     HONE_TRY(hone_model_open(r->options.model_path, &model, error));
     hone_status status = check_supported(model, r->options.model_path, error);
@@ -73,8 +85,9 @@ static hone_status find_facts(tune_state *s, hone_error *error) {
     r->facts.width = hone_model_parallel_width(model);
     hone_model_close(model);
     HONE_TRY(status);
-    double memory = (double)(m->memory_limit_bytes > 0 && m->memory_limit_bytes < m->memory_total_bytes ? m->memory_limit_bytes
-                                                                                                       : m->memory_total_bytes);
+    double memory =
+        (double)(m->memory_limit_bytes > 0 && m->memory_limit_bytes < m->memory_total_bytes ? m->memory_limit_bytes
+                                                                                            : m->memory_total_bytes);
     r->facts.n_threads = m->n_usable > 0 ? m->n_usable : 1;
     r->facts.n_physical = m->n_physical > 0 ? m->n_physical : r->facts.n_threads;
     r->facts.memory_gb = floor(memory / 1e7) / 100;
@@ -101,16 +114,14 @@ static const char *describe_inputs(hone_tune_result *r) {
 /* Warnings of the machine's own audit; the codes that speak of noise or of what is missing. */
 static void audit(tune_state *s) {
     hone_tune_result *r = s->result;
-    const hone_machine_info *m = hone_machine_get_info(r->machine);
     for (size_t i = 0; i < hone_machine_note_count(r->machine); i++) {
         const hone_finding_note *note = hone_machine_get_note(r->machine, i);
         if (note->severity > 0)
             hone__tune_note(r, true, "%s (%s)", note->message, note->fix);
     }
-    if (m->load1 > 0.5 * m->n_usable)
-        hone__tune_note(r, true, "other work runs on this machine: the load average is %.1f with %d usable cores", m->load1, m->n_usable);
     if (r->noise.jitter_cv > 0.05)
-        hone__tune_note(r, true, "timings are noisy here: a fixed piece of work varies by %.0f %%", 100 * r->noise.jitter_cv);
+        hone__tune_note(r, true, "timings are noisy here: a fixed piece of work varies by %.0f %%",
+                        100 * r->noise.jitter_cv);
 }
 
 /* Plan. ------------------------------------------------------------------------------------------- */
@@ -160,7 +171,8 @@ static size_t confirm_runs(const tune_state *s) {
 /* Seconds that one trial takes: creation, warm-up, and blocks on both sides. */
 static double trial_cost(const tune_state *s, const hone__trial *trial, double runs) {
     const char *search = trial ? hone__settings_get(&trial->effective, "cudnn_conv_algo_search") : NULL;
-    double init_s = s->probe.init_ms * 1e-3, extra = search && !strcmp(search, "EXHAUSTIVE") ? 5 * init_s + 20 * s->run_s : 0;
+    double init_s = s->probe.init_ms * 1e-3,
+           extra = search && !strcmp(search, "EXHAUSTIVE") ? 5 * init_s + 20 * s->run_s : 0;
     double warm = s->run_s < 0.002 ? 0.002 : s->run_s;
     return 0.03 + init_s + extra + s->result->plan.warmup * s->run_s + 2 * runs * s->run_s + 2 * N_BLOCKS * warm;
 }
@@ -191,7 +203,8 @@ static void fit_budget(tune_state *s) {
         plan->eta_s = plan_cost(s);
     }
     if (plan->runs != runs)
-        hone__tune_note(r, false, "to keep the budget of %.0f s each trial has %d runs instead of %d", r->options.budget_s, plan->runs, runs);
+        hone__tune_note(r, false, "to keep the budget of %.0f s each trial has %d runs instead of %d",
+                        r->options.budget_s, plan->runs, runs);
     size_t n_dropped = 0;
     for (size_t i = plan->n; i-- > 1 && plan->eta_s > 0.9 * left;) {
         plan->eta_s -= trial_cost(s, &plan->trials[i], plan->runs);
@@ -200,15 +213,18 @@ static void fit_budget(tune_state *s) {
         n_dropped++;
     }
     if (n_dropped)
-        hone__tune_note(r, true, "%zu of %zu trials are left out to keep the budget of %.0f s", n_dropped, plan->n, r->options.budget_s);
+        hone__tune_note(r, true, "%zu of %zu trials are left out to keep the budget of %.0f s", n_dropped, plan->n,
+                        r->options.budget_s);
     plan->eta_s = plan->eta_s < left ? plan->eta_s : left;
 }
 
 static void announce_plan(tune_state *s) {
     hone_tune_result *r = s->result;
     const hone__plan *p = &r->plan;
-    hone__tune_note(r, false, "%zu combinations, %zu distinct on this machine%s", p->n_combinations, p->n + (p->n_like_default > 0),
-                    p->n_like_default ? " (the default is one of them)" : "");
+    hone__tune_note(r, false, "%zu combinations, %zu distinct on this machine%s", p->n_combinations,
+                    p->n + (p->n_like_default > 0), p->n_like_default ? " (the default is one of them)" : "");
+    hone__tune_note(r, false, "%zu trials of %d warm-up and %d timed runs, about %.0f s", p->n, p->warmup, p->runs,
+                    ceil(p->eta_s));
     if (*p->no_effect)
         hone__tune_note(r, false, "no effect on this backend, not varied: %s", p->no_effect);
     for (const char *line = p->merge_reasons; *line;) {
@@ -226,7 +242,8 @@ static void make_keys(tune_state *s, char journal_key[33]) {
     hone_tune_result *r = s->result;
     hone__strbuf text;
     hone__strbuf_init(&text);
-    hone__strbuf_printf(&text, "%s\n%s\n%s\n%d\n", r->model_hash, r->fingerprint, r->input_text, (int)r->options.objective);
+    hone__strbuf_printf(&text, "%s\n%s\n%s\n%d\n", r->model_hash, r->fingerprint, r->input_text,
+                        (int)r->options.objective);
     for (size_t i = 0; i < r->facts.fixed.n; i++)
         hone__strbuf_printf(&text, "%s=%s\n", r->facts.fixed.items[i].key, r->facts.fixed.items[i].value);
     hone__strbuf_printf(&text, "%g %g %g\n", r->options.max_p99_ms, r->options.max_memory_mb, r->options.min_accuracy);
@@ -250,7 +267,9 @@ static void open_journal(tune_state *s, const char *key) {
     if (hone__journal_open(folder, key, r->options.resume, &s->journal, &error) != HONE_OK)
         hone__tune_note(r, true, "%s", error.message);
     else if (r->options.resume)
-        hone__tune_note(r, false, hone__journal_count(s->journal) ? "resuming: %zu measurements are done already" : "nothing to resume (%zu measurements): starting afresh",
+        hone__tune_note(r, false,
+                        hone__journal_count(s->journal) ? "resuming: %zu measurements are done already"
+                                                        : "nothing to resume (%zu measurements): starting afresh",
                         hone__journal_count(s->journal));
 }
 
@@ -267,7 +286,8 @@ static hone_status pool_baseline(tune_state *s, const hone__measure *m, hone_err
 static void set_limits(tune_state *s) {
     const hone_tune_options *o = &s->result->options;
     double usual = 60 + 50 * s->probe.init_ms * 1e-3 + 20 * (o->warmup + 10) * s->run_s;
-    hone__trial_runner_set_limits(s->trial_runner, o->trial_timeout_s > 0 ? o->trial_timeout_s : usual, s->deadline_ns, s->result->plan.warmup);
+    hone__trial_runner_set_limits(s->trial_runner, o->trial_timeout_s > 0 ? o->trial_timeout_s : usual, s->deadline_ns,
+                                  s->result->plan.warmup);
 }
 
 static void step(tune_state *s, const char *what, const char *name, double cost) {
@@ -305,7 +325,8 @@ static hone_status measure_noise(tune_state *s, hone_error *error) {
     HONE_TRY(measure(s, "noise", &same, &spec, &m, error));
     if (same.status == HONE_TRIAL_WRONG) {
         s->checks_outputs = false;
-        hone__tune_note(r, true, "the model gives different outputs in two runs of the default, so outputs are not compared");
+        hone__tune_note(r, true,
+                        "the model gives different outputs in two runs of the default, so outputs are not compared");
         spec.check_outputs = false;
         HONE_TRY(measure(s, "noise again", &same, &spec, &m, error));
     }
@@ -319,7 +340,8 @@ static hone_status measure_noise(tune_state *s, hone_error *error) {
     double deviation = fabs(log(gain.gain > 0 ? gain.gain : 1));
     r->noise.floor = deviation > 0.02 ? (deviation > 0.15 ? 0.15 : deviation) : 0.02;
     if (deviation > 0.05)
-        hone__tune_note(r, true, "two processes with the same settings differ by %.1f %%, so a gain must exceed that", 100 * deviation);
+        hone__tune_note(r, true, "two processes with the same settings differ by %.1f %%, so a gain must exceed that",
+                        100 * deviation);
     return HONE_OK;
 }
 
@@ -329,7 +351,9 @@ static bool is_out_of_time(const tune_state *s, double need_s) {
 
 static hone_status first_round(tune_state *s, const hone__choice_spec *choice, hone_error *error) {
     hone_tune_result *r = s->result;
-    hone__measure_spec spec = {.n_runs = (size_t)r->plan.runs, .n_blocks = N_BLOCKS, .min_accuracy = r->options.min_accuracy,
+    hone__measure_spec spec = {.n_runs = (size_t)r->plan.runs,
+                               .n_blocks = N_BLOCKS,
+                               .min_accuracy = r->options.min_accuracy,
                                .check_outputs = s->checks_outputs};
     /* Time for one finalist at least is kept back. */
     double reserve = trial_cost(s, NULL, (double)confirm_runs(s)) + 2 * s->probe.init_ms * 1e-3;
@@ -359,8 +383,11 @@ static hone_status first_round(tune_state *s, const hone__choice_spec *choice, h
 static hone_status second_round(tune_state *s, const hone__choice_spec *choice, hone_error *error) {
     hone_tune_result *r = s->result;
     size_t finalists[MAX_FINALISTS], n = hone__choice_candidates(&r->plan, choice, finalists, MAX_FINALISTS);
-    hone__measure_spec spec = {.n_runs = confirm_runs(s), .n_blocks = N_CONFIRM_BLOCKS, .reversed = true,
-                               .min_accuracy = r->options.min_accuracy, .check_outputs = s->checks_outputs};
+    hone__measure_spec spec = {.n_runs = confirm_runs(s),
+                               .n_blocks = N_CONFIRM_BLOCKS,
+                               .reversed = true,
+                               .min_accuracy = r->options.min_accuracy,
+                               .check_outputs = s->checks_outputs};
     for (size_t i = 0; i < n; i++) {
         hone__trial *t = &r->plan.trials[finalists[i]];
         if (is_out_of_time(s, 0.05)) {
@@ -394,13 +421,14 @@ static void note_trials(hone_tune_result *r, const hone__choice_spec *choice) {
         if (t->status != HONE_TRIAL_OK)
             continue;
         hone__breaks_constraint(m, m->trial_ms, choice, why, sizeof why);
-        const char *what = (int)i == r->winner          ? "chosen"
-                           : t->confirm.n               ? "measured twice"
-                           : t->gain.low > 1 && !*why   ? "faster in one round"
-                           : t->gain.high < 1           ? "slower"
+        const char *what = (int)i == r->winner                     ? "chosen"
+                           : t->confirm.n                          ? "measured twice"
+                           : t->gain.low > 1 && !*why              ? "faster in one round"
+                           : t->gain.high < 1                      ? "slower"
                            : t->gain.low <= 1 && t->gain.high >= 1 ? "no measurable difference"
-                                                        : "";
-        t->note = hone__tune_printf(&r->arena, "%s%s%s%s", what, *why ? (*what ? "; " : "") : "", why, t->is_current ? " (config.yaml's own)" : "");
+                                                                   : "";
+        t->note = hone__tune_printf(&r->arena, "%s%s%s%s", what, *why ? (*what ? "; " : "") : "", why,
+                                    t->is_current ? " (config.yaml's own)" : "");
     }
 }
 
@@ -411,13 +439,19 @@ static void make_verdict(hone_tune_result *r, const hone__choice_spec *choice) {
     if (!r->is_feasible)
         r->verdict = hone__tune_printf(&r->arena, "No setting keeps the constraints; the default stays (%s)", why);
     else if (r->winner < 0)
-        r->verdict = hone__tune_printf(&r->arena, "No gain: no setting is faster than the default by more than %.1f %% beyond doubt; the default stays", 100 * r->noise.floor);
+        r->verdict = hone__tune_printf(
+            &r->arena,
+            "No gain: no setting is faster than the default by more than %.1f %% beyond doubt; the default stays",
+            100 * r->noise.floor);
     else if (default_breaks)
-        r->verdict = hone__tune_printf(&r->arena, "%s is the fastest setting that keeps the constraints, with %.3f times the default's speed (%.3f to %.3f); the default does not keep them: %s",
+        r->verdict = hone__tune_printf(&r->arena,
+                                       "%s is the fastest setting that keeps the constraints, with %.3f times the "
+                                       "default's speed (%.3f to %.3f); the default does not keep them: %s",
                                        r->plan.trials[r->winner].name, r->gain.gain, r->gain.low, r->gain.high, why);
     else
-        r->verdict = hone__tune_printf(&r->arena, "%s wins: %.3f times the default's speed by %s (95 %% interval %.3f to %.3f)", r->plan.trials[r->winner].name,
-                                       r->gain.gain, measures[r->options.objective], r->gain.low, r->gain.high);
+        r->verdict = hone__tune_printf(
+            &r->arena, "%s wins: %.3f times the default's speed by %s (95 %% interval %.3f to %.3f)",
+            r->plan.trials[r->winner].name, r->gain.gain, measures[r->options.objective], r->gain.low, r->gain.high);
 }
 
 static hone_status conclude(tune_state *s, const hone__choice_spec *choice, hone_error *error) {
@@ -441,8 +475,8 @@ static hone_status conclude(tune_state *s, const hone__choice_spec *choice, hone
     } else {
         r->gain = (hone__gain){1, 1, 1};
     }
-    if (hone__stats_describe(m ? m->trial_ms : r->baseline.base_ms, m ? m->n : r->baseline.n, &stats) && stats.mean > 0)
-        r->expected_fps = r->options.items * 1000 / stats.mean;
+    if (hone__stats_describe(m ? m->trial_ms : r->baseline.base_ms, m ? m->n : r->baseline.n, &stats))
+        r->expected_fps = hone__tune_fps(&r->options, &stats);
     hone__rank(&r->plan);
     note_trials(r, choice);
     make_verdict(r, choice);
@@ -452,14 +486,20 @@ static hone_status conclude(tune_state *s, const hone__choice_spec *choice, hone
 
 static void remember(tune_state *s) {
     hone_tune_result *r = s->result;
-    hone__store_put_decision(s->store, s->decision_key, r->winner >= 0 ? r->plan.trials[r->winner].canonical : "", r->expected_fps);
+    hone__store_put_decision(s->store, s->decision_key, r->winner >= 0 ? r->plan.trials[r->winner].canonical : "",
+                             r->expected_fps);
     for (size_t i = 0; i < r->n_rows; i++) {
         const hone_tune_row *row = &r->rows[i];
         if (!row->rank)
             continue;
-        const char *json = hone__tune_printf(&r->arena, "{\"mean_ms\":%.6g,\"p50_ms\":%.6g,\"p99_ms\":%.6g,\"fps\":%.6g,\"peak_mb\":%.6g,\"init_ms\":%.6g,\"gain\":%.6g,\"gain_low\":%.6g,\"gain_high\":%.6g}",
-                                             row->mean_ms, row->p50_ms, row->p99_ms, row->fps, row->peak_mb, row->init_ms, row->gain, row->gain_low, row->gain_high);
-        hone__store_put_result(s->store, r->model_hash, hone_machine_fingerprint(r->machine), r->versions, row->settings, r->input_text, json);
+        const char *json =
+            hone__tune_printf(&r->arena,
+                              "{\"mean_ms\":%.6g,\"p50_ms\":%.6g,\"p99_ms\":%.6g,\"fps\":%.6g,\"peak_mb\":%.6g,\"init_"
+                              "ms\":%.6g,\"gain\":%.6g,\"gain_low\":%.6g,\"gain_high\":%.6g}",
+                              row->mean_ms, row->p50_ms, row->p99_ms, row->fps, row->peak_mb, row->init_ms, row->gain,
+                              row->gain_low, row->gain_high);
+        hone__store_put_result(s->store, r->model_hash, hone_machine_fingerprint(r->machine), r->versions,
+                               row->settings, r->input_text, json);
     }
 }
 
@@ -468,8 +508,10 @@ static void remember(tune_state *s) {
 static hone_status measure_all(tune_state *s, hone_error *error) {
     hone_tune_result *r = s->result;
     char journal_key[33];
-    hone__choice_spec choice = {.objective = r->options.objective, .max_p99_ms = r->options.max_p99_ms,
-                                .max_memory_mb = r->options.max_memory_mb, .min_accuracy = r->options.min_accuracy};
+    hone__choice_spec choice = {.objective = r->options.objective,
+                                .max_p99_ms = r->options.max_p99_ms,
+                                .max_memory_mb = r->options.max_memory_mb,
+                                .min_accuracy = r->options.min_accuracy};
     make_keys(s, journal_key);
     open_journal(s, journal_key);
     s->has_previous = hone__store_get_decision(s->store, s->decision_key, s->previous, sizeof s->previous);
@@ -511,9 +553,11 @@ static hone_status prepare_run(tune_state *s, hone_error *error) {
     const hone_machine_info *m = hone_machine_get_info(r->machine);
     HONE_TRY(hone__tune_hash_model(r->options.model_path, hash, error));
     r->model_hash = hone__arena_strdup(&r->arena, hash);
-    r->versions = hone__tune_printf(&r->arena, "hone %s%s%s%s%s", hone_version(), *m->onnxruntime_version ? ", ONNX Runtime " : "",
-                                    m->onnxruntime_version, *m->cuda_driver ? ", CUDA driver " : "", m->cuda_driver);
-    r->fingerprint = hone__tune_printf(&r->arena, "hone %s; model %s; %s", hone_version(), r->model_hash, hone_machine_fingerprint(r->machine));
+    r->versions = hone__tune_printf(&r->arena, "hone %s%s%s%s%s", hone_version(),
+                                    *m->onnxruntime_version ? ", ONNX Runtime " : "", m->onnxruntime_version,
+                                    *m->cuda_driver ? ", CUDA driver " : "", m->cuda_driver);
+    r->fingerprint = hone__tune_printf(&r->arena, "hone %s; model %s; %s", hone_version(), r->model_hash,
+                                       hone_machine_fingerprint(r->machine));
     r->input_text = describe_inputs(r);
     HONE_TRY(find_facts(s, error));
     HONE_TRY(build_plan(s, error));
@@ -528,12 +572,11 @@ static hone_status prepare_run(tune_state *s, hone_error *error) {
         snprintf(s->store_path, sizeof s->store_path, "%s/store.db", folder);
     HONE_TRY(hone__trial_runner_create(r, *s->store_path ? s->store_path : NULL, &s->trial_runner, error));
     s->runner = hone__trial_runner_interface(s->trial_runner);
-    hone__trial_runner_set_limits(s->trial_runner, r->options.trial_timeout_s > 0 ? r->options.trial_timeout_s : 600, s->deadline_ns, r->options.warmup);
+    hone__trial_runner_set_limits(s->trial_runner, r->options.trial_timeout_s > 0 ? r->options.trial_timeout_s : 600,
+                                  s->deadline_ns, r->options.warmup);
     hone__tune_step(r, 0, 0, "probing the default");
     HONE_TRY(probe(s, error));
     HONE_TRY(hone__space_merge(&r->plan, &r->facts, &r->arena, error));
-    if (r->plan.n_combinations > r->plan.n + r->plan.n_like_default && r->options.space == HONE_TUNE_SPACE_DEFAULT)
-        hone__tune_note(r, false, "some combinations of the space are the same here");
     fit_budget(s);
     announce_plan(s);
     set_limits(s);
@@ -541,7 +584,8 @@ static hone_status prepare_run(tune_state *s, hone_error *error) {
 }
 
 static hone_status copy_options(hone_tune_result *r, const hone_tune_options *options, hone_error *error) {
-    const char **texts[] = {&r->options.model_path, &r->options.config_path, &r->options.report_path, &r->options.store_path, &r->options.space_path};
+    const char **texts[] = {&r->options.model_path, &r->options.config_path, &r->options.report_path,
+                            &r->options.store_path, &r->options.space_path};
     r->options = *options;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (*texts[i] && !(*texts[i] = hone__arena_strdup(&r->arena, *texts[i])))
@@ -549,7 +593,8 @@ static hone_status copy_options(hone_tune_result *r, const hone_tune_options *op
     HONE_FAIL_IF(!r->options.model_path, error, HONE_ERROR_ARGUMENT, "no model was given");
     HONE_FAIL_IF(options->runs < 2 || options->runs > 100000 || options->warmup < 0 || options->warmup > 100000, error,
                  HONE_ERROR_ARGUMENT, "between 2 and 100,000 runs and at most 100,000 warm-up runs are possible");
-    HONE_FAIL_IF(options->space == HONE_TUNE_SPACE_FILE && !options->space_path, error, HONE_ERROR_ARGUMENT, "no space file was given");
+    HONE_FAIL_IF(options->space == HONE_TUNE_SPACE_FILE && !options->space_path, error, HONE_ERROR_ARGUMENT,
+                 "no space file was given");
     size_t n = options->n_passes * options->n_shapes;
     hone_shape *shapes = hone__arena_calloc(&r->arena, n + 1, sizeof *shapes);
     if (!shapes)
@@ -565,13 +610,15 @@ static hone_status copy_options(hone_tune_result *r, const hone_tune_options *op
         r->options.n_passes = 1;
     const char *slash = strrchr(r->options.model_path, '/');
     r->model_name = slash ? slash + 1 : r->options.model_path;
-    r->command = r->options.command_line ? hone__arena_strdup(&r->arena, r->options.command_line) : hone__tune_printf(&r->arena, "hone tune %s", r->options.model_path);
+    r->command = r->options.command_line ? hone__arena_strdup(&r->arena, r->options.command_line)
+                                         : hone__tune_printf(&r->arena, "hone tune %s", r->options.model_path);
     return HONE_OK;
 }
 
 static void finish_dry_run(tune_state *s) {
     hone_tune_result *r = s->result;
-    r->verdict = hone__tune_printf(&r->arena, "Dry run: %zu trials, about %.0f s; nothing was tuned", r->plan.n, r->plan.eta_s);
+    r->verdict =
+        hone__tune_printf(&r->arena, "Dry run: %zu trials, about %.0f s; nothing was tuned", r->plan.n, r->plan.eta_s);
     r->elapsed_s = elapsed_s(s);
 }
 

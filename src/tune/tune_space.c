@@ -1,10 +1,10 @@
 /* The spaces of settings: the grids, the quick one, and the default that graph and machine inform.
  * What the file says about the graph: without Conv there is no convolution search; without branches
  * no parallel mode; on one core no thread counts. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +111,7 @@ static hone_status build_grid_14(const hone__tune_facts *facts, hone__arena *are
 static hone_status build_grid_48(const hone__tune_facts *facts, hone__arena *arena, hone__plan *plan,
                                  hone_error *error) {
     static const char *const searches[] = {"HEURISTIC", "EXHAUSTIVE", "DEFAULT"}, *const bools[] = {"true", "false"};
-    char limits[4][24], name[128];
+    char limits[4][24], name[160];
     grid_limits(facts, floor(facts->memory_free_gb * 0.9 * 100) / 100, limits);
     for (size_t s = 0; s < 3; s++)
         for (size_t m = 0; m < 4; m++)
@@ -162,12 +162,18 @@ static hone_status add(hone__plan *plan, hone__arena *arena, const hone__setting
         HONE_TRY(add(plan, arena, add_, sizeof add_ / sizeof add_[0], error));                                         \
     } while (0)
 
-#define SEARCH(v) {"cudnn_conv_algo_search", v}
-#define WORKSPACE(v) {"cudnn_conv_use_max_workspace", v}
-#define TUNABLE {"tunable_op_enable", "true"}, {"tunable_op_tuning_enable", "true"}
-#define PARALLEL {"execution_mode", "ORT_PARALLEL"}
-#define THREADS(v) {"intra_op_num_threads", v}
-#define OFF(key) {key, "false"}
+#define SEARCH(v)                                                                                                      \
+    { "cudnn_conv_algo_search", v }
+#define WORKSPACE(v)                                                                                                   \
+    { "cudnn_conv_use_max_workspace", v }
+#define TUNABLE                                                                                                        \
+    {"tunable_op_enable", "true"}, { "tunable_op_tuning_enable", "true" }
+#define PARALLEL                                                                                                       \
+    { "execution_mode", "ORT_PARALLEL" }
+#define THREADS(v)                                                                                                     \
+    { "intra_op_num_threads", v }
+#define OFF(key)                                                                                                       \
+    { key, "false" }
 
 static bool can_parallel(const hone__tune_facts *f) { return f->n_threads > 1 && f->width >= 2; }
 

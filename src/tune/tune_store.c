@@ -5,10 +5,10 @@
  *   choices    kernel choices of tunable_op_*
  *
  * A store that is damaged is set aside under another name; one that cannot be opened is done without. */
-#include "tune_internal.h"
+#include "tune/tune_internal.h"
 
-#include <base/alloc.h>
-#include <base/error.h>
+#include "base/alloc.h"
+#include "base/error.h"
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -27,10 +27,12 @@ struct hone_tune_store {
 };
 
 static const char g_schema[] =
-    "CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY, created INTEGER NOT NULL, model TEXT NOT NULL, hardware TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY, created INTEGER NOT NULL, model TEXT NOT NULL, "
+    "hardware TEXT NOT NULL,"
     " versions TEXT NOT NULL, settings TEXT NOT NULL, input TEXT NOT NULL, result TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS results_key ON results (model, hardware, versions, settings);"
-    "CREATE TABLE IF NOT EXISTS decisions (key TEXT PRIMARY KEY, settings TEXT NOT NULL, fps REAL NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS decisions (key TEXT PRIMARY KEY, settings TEXT NOT NULL, fps REAL NOT NULL, created "
+    "INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS choices (key TEXT PRIMARY KEY, value TEXT NOT NULL);";
 
 static bool make_folders(char *path) {
@@ -85,7 +87,8 @@ hone_status hone_tune_store_open(const char *path, hone_tune_store **out, char *
     }
     if (!path) {
         if (warning)
-            snprintf(warning, warning_size, "no cache folder ($XDG_CACHE_HOME or $HOME) can be written: results are not stored");
+            snprintf(warning, warning_size,
+                     "no cache folder ($XDG_CACHE_HOME or $HOME) can be written: results are not stored");
         return HONE_OK;
     }
     int rc = open_db(path, &store->db);
@@ -166,8 +169,9 @@ void hone__store_put_decision(hone_tune_store *store, const char *key, const cha
 
 void hone__store_put_result(hone_tune_store *store, const char *model, const char *hardware, const char *versions,
                             const char *settings, const char *input, const char *json) {
-    sqlite3_stmt *statement = prepare(store, "INSERT INTO results (created, model, hardware, versions, settings, input, result)"
-                                             " VALUES (?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt *statement =
+        prepare(store, "INSERT INTO results (created, model, hardware, versions, settings, input, result)"
+                       " VALUES (?, ?, ?, ?, ?, ?, ?)");
     if (!statement)
         return;
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)time(NULL));

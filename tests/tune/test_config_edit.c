@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <tune/config_edit.h>
+#include "tune/config_edit.h"
 
 typedef struct edit_case {
     const char *name, *before, *after; /* after == NULL: refused */
