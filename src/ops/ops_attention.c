@@ -7,21 +7,6 @@
 
 /* ---- hone.Silu ---- */
 
-static hone_status eval_silu(hone__eval *ctx) {
-    const hone_tensor *x;
-    const double *v;
-    double *y, alpha = hone__node_attr_float(ctx->node, "alpha", 1);
-    hone_tensor *out;
-    HONE_TRY(hone__eval_tensor(ctx, 0, &x));
-    HONE_TRY(hone__eval_in_double(ctx, 0, &v));
-    HONE_TRY(hone__eval_out_double(ctx, 0, x->dtype, x->rank, x->dims, &out, &y));
-    int64_t n = hone__tensor_count(x);
-    for (int64_t i = 0; i < n; i++)
-        y[i] = v[i] / (1 + exp(-alpha * v[i]));
-    hone__eval_put_double(out, y);
-    return HONE_OK;
-}
-
 /* ---- hone.FusedAttention ---- */
 
 static hone_status infer_fused_attention(hone__infer *ctx) {
@@ -326,8 +311,6 @@ static const hone__op_param fused_attention_1_in[] = {
     HONE_PARAM_OPT("mask", HONE_SET_FLOAT, 'T')};
 static const hone__op_param fused_attention_1_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
 static const hone__op_attr fused_attention_1_attrs[] = {{"scale", HONE_ATTR_FLOAT, false}};
-static const hone__op_param silu_1_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T')};
-static const hone__op_attr silu_1_attrs[] = {{"alpha", HONE_ATTR_FLOAT, false}};
 
 static const hone__op g_rows[] = {
     HONE_ROW("", "Attention", 23, HONE_OP_PURE, 3, attention_23_in, 1, attention_23_out, attention_23_attrs,
@@ -338,8 +321,6 @@ static const hone__op g_rows[] = {
              rotary_embedding_23_attrs, hone__infer_same0, eval_rotary_embedding, NULL),
     HONE_ROW("hone", "FusedAttention", 1, HONE_OP_PURE, 3, fused_attention_1_in, 1, fused_attention_1_out,
              fused_attention_1_attrs, infer_fused_attention, eval_fused_attention, flops_fused_attention),
-    HONE_ROW("hone", "Silu", 1, HONE_OP_PURE, 1, silu_1_in, 1, fused_attention_1_out, silu_1_attrs, hone__infer_same0,
-             eval_silu, NULL),
 };
 
 const hone__op_family hone__ops_attention = {"attention", g_rows, HONE_COUNT(g_rows)};
