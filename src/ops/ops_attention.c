@@ -1,11 +1,9 @@
-/* ai.onnx Attention and RotaryEmbedding, and the library's own hone.FusedAttention and hone.Silu.
+/* ai.onnx Attention and RotaryEmbedding, and the library's own hone.FusedAttention.
  *
  * Source: ONNX operator specification, opsets 23 and 24. */
 #include "ops/op_attention.h"
 
 #include <math.h>
-
-/* ---- hone.Silu ---- */
 
 /* ---- hone.FusedAttention ---- */
 
