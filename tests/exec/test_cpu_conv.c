@@ -246,11 +246,15 @@ static void test_layers(void **state) {
     (void)state;
     hone__pool *pool = NULL;
     assert_int_equal(hone__pool_create(2, 20, &pool, NULL), HONE_OK);
+    const uint32_t masks[] = {0, HONE_ISA_AVX2, HONE_ISA_AVX2 | HONE_ISA_AVX512};
     for (int search = HONE_CONV_DEFAULT; search <= HONE_CONV_EXHAUSTIVE; search++)
-        for (size_t i = 0; i < sizeof LAYERS / sizeof LAYERS[0]; i++) {
+        for (size_t i = 0; i < 3 * (sizeof LAYERS / sizeof LAYERS[0]); i++) {
             outcome o;
             hone__cpu_config config = make_config((hone__conv_search)search, i % 2 ? pool : NULL);
-            run_node(&LAYERS[i], &config, &o);
+            config.isa = masks[i % 3];
+            if ((hone__hw_isa() & config.isa) != config.isa)
+                continue;
+            run_node(&LAYERS[i / 3], &config, &o);
             assert_true(strstr(o.kernel, "f32_conv") == o.kernel);
         }
     hone__pool_destroy(pool);
@@ -277,6 +281,7 @@ static void test_searches(void **state) {
     assert_true(strncmp(o.detail, o.algorithm, strlen(o.algorithm)) == 0); /* the fastest stands first */
     assert_non_null(strstr(o.detail, "im2col_gemm"));
     assert_non_null(strstr(o.detail, "winograd_f63_fused"));
+    assert_non_null(strstr(o.detail, "winograd_f23"));
     assert_non_null(strstr(o.detail, " ms"));
 }
 

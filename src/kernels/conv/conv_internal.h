@@ -46,6 +46,7 @@ size_t hone__conv_direct_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
+bool hone__conv_winograd63_applicable(const hone__conv_desc *desc);
 bool hone__conv_fft_applicable(const hone__conv_desc *desc);
 bool hone__conv_spectral_plan_fill(hone__conv_plan *plan);
 void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed);
