@@ -18,6 +18,8 @@
     X(einsum)                                                                                                          \
     X(sample)                                                                                                          \
     X(signal)                                                                                                          \
+    X(contrib)                                                                                                         \
+    X(contrib_attention)                                                                                               \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \

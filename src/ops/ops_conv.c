@@ -458,6 +458,8 @@ static const hone__op g_rows[] = {
              infer_deform_conv, eval_deform_conv, flops_conv),
     HONE_ROW("hone", "FusedConv", 1, HONE_OP_PURE, 2, fused_conv_1_in, 1, conv_22_out, fused_conv_1_attrs, infer_conv,
              eval_conv, flops_conv),
+    HONE_ROW("com.microsoft", "FusedConv", 1, HONE_OP_PURE, 2, fused_conv_1_in, 1, conv_22_out, fused_conv_1_attrs,
+             infer_conv, eval_conv, flops_conv),
 };
 
 const hone__op_family hone__ops_conv = {"conv", g_rows, HONE_COUNT(g_rows)};

@@ -230,6 +230,8 @@ static hone_status eval_fused_mat_mul(hone__eval *ctx) {
     product p;
     HONE_TRY(hone__eval_tensor(ctx, 0, &a));
     HONE_TRY(hone__eval_tensor(ctx, 1, &b));
+    if (hone__node_attr_int(ctx->node, "transBatchA", 0) || hone__node_attr_int(ctx->node, "transBatchB", 0))
+        return hone__eval_fail(ctx, HONE_ERROR_UNSUPPORTED, "transposed batch dimensions are not supported");
     HONE_TRY(plan_product(a, b, hone__node_attr_int(ctx->node, "transA", 0) != 0,
                           hone__node_attr_int(ctx->node, "transB", 0) != 0, &p, ctx->error));
     int64_t count = 0;
@@ -472,6 +474,13 @@ static const hone__op_attr fused_mat_mul_1_attrs[] = {{"activation", HONE_ATTR_S
                                                       {"alpha", HONE_ATTR_FLOAT, false},
                                                       {"transA", HONE_ATTR_INT, false},
                                                       {"transB", HONE_ATTR_INT, false}};
+static const hone__op_param ms_fused_mat_mul_1_in[] = {HONE_PARAM("A", HONE_SET_FLOAT, 'T'),
+                                                       HONE_PARAM("B", HONE_SET_FLOAT, 'T')};
+static const hone__op_attr ms_fused_mat_mul_1_attrs[] = {{"alpha", HONE_ATTR_FLOAT, false},
+                                                         {"transA", HONE_ATTR_INT, false},
+                                                         {"transB", HONE_ATTR_INT, false},
+                                                         {"transBatchA", HONE_ATTR_INT, false},
+                                                         {"transBatchB", HONE_ATTR_INT, false}};
 
 static const hone__op g_rows[] = {
     HONE_ROW_NO_ATTRS("", "MatMul", 1, HONE_OP_PURE, 2, mat_mul_1_in, 1, mat_mul_1_out, infer_mat_mul, eval_mat_mul,
@@ -502,6 +511,8 @@ static const hone__op g_rows[] = {
     HONE_ROW_NO_ATTRS("", "Det", 22, HONE_OP_PURE, 1, det_22_in, 1, det_22_out, infer_det, eval_det, NULL),
     HONE_ROW("hone", "FusedMatMul", 1, HONE_OP_PURE, 2, fused_mat_mul_1_in, 1, det_22_out, fused_mat_mul_1_attrs,
              infer_fused_mat_mul, eval_fused_mat_mul, flops_mat_mul),
+    HONE_ROW("com.microsoft", "FusedMatMul", 1, HONE_OP_PURE, 2, ms_fused_mat_mul_1_in, 1, det_22_out,
+             ms_fused_mat_mul_1_attrs, infer_fused_mat_mul, eval_fused_mat_mul, flops_mat_mul),
 };
 
 const hone__op_family hone__ops_matmul = {"matmul", g_rows, HONE_COUNT(g_rows)};

@@ -408,6 +408,8 @@ static const hone__op_attr group_normalization_21_attrs[] = {
 static const hone__op_param rms_normalization_23_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T'),
                                                          HONE_PARAM("scale", HONE_SET_FLOAT, 'V')};
 static const hone__op_param rms_normalization_23_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'V')};
+static const hone__op_param simplified_layer_normalization_1_out[] = {
+    HONE_PARAM("Y", HONE_SET_FLOAT, 'V'), HONE_PARAM_OPT("inv_std_var", HONE_SET(FLOAT) | HONE_SET(DOUBLE), 0)};
 static const hone__op_param lp_normalization_1_in[] = {HONE_PARAM("input", HONE_SET_IEEE, 'T')};
 static const hone__op_attr lp_normalization_1_attrs[] = {{"axis", HONE_ATTR_INT, false}, {"p", HONE_ATTR_INT, false}};
 static const hone__op_param lp_normalization_22_in[] = {HONE_PARAM("input", HONE_SET_FLOAT, 'T')};
@@ -450,6 +452,9 @@ static const hone__op g_rows[] = {
              group_normalization_21_attrs, hone__infer_same0, eval_group_normalization, NULL),
     HONE_ROW("", "RMSNormalization", 23, HONE_OP_PURE, 2, rms_normalization_23_in, 1, rms_normalization_23_out,
              layer_normalization_17_attrs, infer_rms_normalization, eval_rms_normalization, NULL),
+    HONE_ROW("", "SimplifiedLayerNormalization", 1, HONE_OP_PURE, 2, rms_normalization_23_in, 1,
+             simplified_layer_normalization_1_out, layer_normalization_17_attrs, infer_rms_normalization,
+             eval_rms_normalization, NULL),
     HONE_ROW("", "LpNormalization", 1, HONE_OP_PURE, 1, lp_normalization_1_in, 1, instance_normalization_1_out,
              lp_normalization_1_attrs, hone__infer_same0, eval_lp_normalization, NULL),
     HONE_ROW("", "LpNormalization", 22, HONE_OP_PURE, 1, lp_normalization_22_in, 1, instance_normalization_22_out,
