@@ -106,6 +106,24 @@ static hone_status read_named_files(const hone_model *model, const hone__run_sou
     return HONE_OK;
 }
 
+/* The ONNX project's own test data hold bfloat16 values as uint16, since NumPy has no such type. */
+static hone_status fix_bfloat16(const hone_value_info *info, hone_tensor **tensor, hone_error *error) {
+    const hone_tensor *raw = *tensor;
+    hone_tensor *view, *fixed = NULL;
+    if (info->dtype != HONE_DTYPE_BFLOAT16 || hone_tensor_kind(raw) != HONE_KIND_TENSOR ||
+        hone_tensor_dtype(raw) != HONE_DTYPE_UINT16)
+        return HONE_OK;
+    HONE_TRY(hone_tensor_create_borrowed(HONE_DTYPE_BFLOAT16, hone_tensor_rank(raw), hone_tensor_dims(raw),
+                                         hone_tensor_data(*tensor), hone_tensor_size(raw), &view, error));
+    hone_status status = hone_tensor_clone(view, &fixed, error);
+    hone_tensor_destroy(view);
+    if (status == HONE_OK) {
+        hone_tensor_destroy(*tensor);
+        *tensor = fixed;
+    }
+    return status;
+}
+
 /* Reads dir/PREFIX_0.pb, PREFIX_1.pb, ... A stored name that is one of the model's says where a tensor
  * belongs, otherwise its number does. */
 static hone_status read_folder(const hone_model *model, const char *dir, bool is_input, hone__run_tensors *out,
@@ -131,6 +149,12 @@ static hone_status read_folder(const hone_model *model, const char *dir, bool is
             const hone_value_info *other = is_input ? hone_model_get_input(model, i) : hone_model_get_output(model, i);
             if (!strcmp(other->name, name) && !out->items[i])
                 at = i;
+        }
+        info = is_input ? hone_model_get_input(model, at) : hone_model_get_output(model, at);
+        hone_status status = fix_bfloat16(info, &tensor, error);
+        if (status != HONE_OK) {
+            hone_tensor_destroy(tensor);
+            return status;
         }
         if (out->items[at]) { /* --input named it */
             hone_tensor_destroy(tensor);

@@ -266,13 +266,15 @@ static hone_status place_block(builder *b) {
         hone__cpu_buffer *buffer = &plan->buffers[i];
         if (buffer->place != HONE_PLACE_BLOCK && buffer->place != HONE_PLACE_RUNTIME)
             continue;
-        if (buffer->n_pending) /* a graph output that has to be copied at the end */
-            buffer->last = n_steps - 1;
+        if (buffer->n_pending) /* a graph output that is delivered after the last step: no step may free it */
+            buffer->last = UINT32_MAX;
         if (buffer->place != HONE_PLACE_BLOCK)
             continue;
         buffer->index = (uint32_t)plan->n_records;
         plan->records[plan->n_records++] =
-            (hone__mem_record){.size = buffer->size, .first = buffer->first, .last = buffer->last};
+            (hone__mem_record){.size = buffer->size,
+                               .first = buffer->first,
+                               .last = buffer->last < n_steps ? buffer->last : n_steps - 1};
     }
     return hone__mem_plan(plan->records, plan->n_records, n_steps, b->model->config.use_mem_reuse, &plan->memory,
                           b->error);

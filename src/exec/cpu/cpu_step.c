@@ -33,7 +33,8 @@ static hone_status planned_mismatch(hone__eval *eval, const hone__value *value, 
 static hone_status output(hone__eval *eval, size_t i, hone_dtype dtype, int rank, const int64_t *dims,
                           hone_tensor **out) {
     hone__exec_context *ctx = ((eval_user *)eval->user)->ctx;
-    const hone__value *value = eval->node->outputs[i];
+    /* Trailing outputs may be left out of the node altogether. */
+    const hone__value *value = i < eval->node->n_outputs ? eval->node->outputs[i] : NULL;
     *out = NULL;
     if (!value)
         return HONE_OK;
@@ -63,7 +64,8 @@ static hone_status output(hone__eval *eval, size_t i, hone_dtype dtype, int rank
 
 static hone_status output_take(hone__eval *eval, size_t i, hone_tensor *made) {
     hone__exec_context *ctx = ((eval_user *)eval->user)->ctx;
-    const hone__value *value = eval->node->outputs[i];
+    /* Trailing outputs may be left out of the node altogether. */
+    const hone__value *value = i < eval->node->n_outputs ? eval->node->outputs[i] : NULL;
     if (!value) {
         hone_tensor_destroy(made);
         return HONE_OK;
