@@ -9,6 +9,8 @@
 /* Variants of the GEMM family (conv_gemm.c): how B panels come about. */
 enum { HONE_CONV_PACK_SEGMENTS, HONE_CONV_PACK_TABLE, HONE_CONV_PACK_IM2COL, HONE_CONV_PACK_POINTWISE };
 
+enum { HONE_CONV_FFT_MAX = 1024 }; /* longest side of an FFT tile */
+
 /* Families of packed weights, in the upper byte of pack_key. */
 enum {
     HONE_CONV_KEY_GEMM = 1,

@@ -29,7 +29,7 @@ bool hone__conv_fft_applicable(const hone__conv_desc *d) {
 
 static size_t pow2_at_least(size_t n) {
     size_t p = 1;
-    while (p < n)
+    while (p < n && p <= HONE_CONV_FFT_MAX)
         p *= 2;
     return p;
 }
@@ -89,6 +89,8 @@ bool hone__conv_spectral_plan_fill(hone__conv_plan *plan) {
     hone__conv_spectral_plan *p = &plan->spectral;
     const size_t vw = plan->ops->vw;
     spectral_tile(plan, p);
+    if (p->is_fft && (p->tile_h > HONE_CONV_FFT_MAX || p->tile_w > HONE_CONV_FFT_MAX))
+        return false;
     const size_t c_vec = hone__conv_ceil(d->c, vw), k_vec = hone__conv_ceil(d->k, vw), parts = p->is_fft ? 2 : 1;
     p->depth = c_vec * vw * parts;
     p->width = k_vec * vw * parts;

@@ -60,34 +60,35 @@ static void unit(size_t a, size_t n, double *re, double *im) {
 
 enum { MAX_KERNEL = 64 };
 
+/* exp(-2 pi i a / n) for a < n, of rows and columns of a tile; made once per layer. */
+typedef struct roots {
+    double h_re[HONE_CONV_FFT_MAX], h_im[HONE_CONV_FFT_MAX], w_re[HONE_CONV_FFT_MAX], w_im[HONE_CONV_FFT_MAX];
+} roots;
+
 /* Kernels are real: rows give s -> v in [0, lw/2], then columns r -> u in [0, lh). The result is conjugated, which
  * makes the product a correlation, and scaled by 1/(lh*lw) for the unscaled inverse. */
-static void pack_fft_kernel(const hone__conv_plan *plan, const float *tap, size_t c, size_t k, float *packed) {
+static void pack_fft_kernel(const hone__conv_plan *plan, const roots *t, const float *tap, size_t c, size_t k,
+                            float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_spectral_plan *p = &plan->spectral;
     const size_t vw = plan->ops->vw, lh = p->tile_h, lw = p->tile_w, nb = lw / 2 + 1;
     const size_t half = p->depth / 2, column = k / vw * 2 * vw + k % vw;
     const double scale = 1.0 / ((double)lh * (double)lw);
     for (size_t v = 0; v < nb; v++) {
-        double re[MAX_KERNEL], im[MAX_KERNEL], er[MAX_KERNEL], ei[MAX_KERNEL];
-        for (size_t s = 0; s < d->s; s++)
-            unit(s * v, lw, &er[s], &ei[s]);
+        double re[MAX_KERNEL], im[MAX_KERNEL];
         for (size_t r = 0; r < d->r; r++) {
             re[r] = im[r] = 0;
             for (size_t s = 0; s < d->s; s++) {
-                re[r] += er[s] * (double)tap[r * d->s + s];
-                im[r] += ei[s] * (double)tap[r * d->s + s];
+                re[r] += t->w_re[s * v % lw] * (double)tap[r * d->s + s];
+                im[r] += t->w_im[s * v % lw] * (double)tap[r * d->s + s];
             }
         }
         for (size_t u = 0; u < lh; u++) {
-            double wr = 0, wi = 0, cr = 1, ci = 0, sr, si;
-            unit(u, lh, &sr, &si);
+            double wr = 0, wi = 0;
             for (size_t r = 0; r < d->r; r++) {
+                const double cr = t->h_re[r * u % lh], ci = t->h_im[r * u % lh];
                 wr += re[r] * cr - im[r] * ci;
                 wi += re[r] * ci + im[r] * cr;
-                const double t = cr * sr - ci * si;
-                ci = cr * si + ci * sr;
-                cr = t;
             }
             wr *= scale;
             wi *= scale;
@@ -108,9 +109,14 @@ void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float
         return;
     }
     memset(packed, 0, plan->packed_size);
+    roots t;
+    for (size_t i = 0; i < plan->spectral.tile_h; i++)
+        unit(i, plan->spectral.tile_h, &t.h_re[i], &t.h_im[i]);
+    for (size_t i = 0; i < plan->spectral.tile_w; i++)
+        unit(i, plan->spectral.tile_w, &t.w_re[i], &t.w_im[i]);
     for (size_t k = 0; k < d->k; k++)
         for (size_t c = 0; c < d->c; c++)
-            pack_fft_kernel(plan, w + (k * d->c + c) * d->r * d->s, c, k, packed);
+            pack_fft_kernel(plan, &t, w + (k * d->c + c) * d->r * d->s, c, k, packed);
 }
 
 static void twiddles(size_t n, float *tw) {
