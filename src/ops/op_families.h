@@ -12,6 +12,7 @@
     X(select)                                                                                                          \
     X(sequence)                                                                                                        \
     X(shape)                                                                                                           \
+    X(string)                                                                                                          \
     X(unary)                                                                                                           \
     X(attention)                                                                                                       \
     X(loss)                                                                                                            \
