@@ -162,6 +162,18 @@ hone_status hone__import_value_infos(hone__importer *im, hone__scope *scope, con
     return HONE_OK;
 }
 
+/* A value that has no source yet is made by a later node: the nodes need sorting. One made by a node
+ * whose subgraph uses it can never be sorted. */
+static hone_status check_order(hone__importer *im, const hone__scope *scope, const hone__value *value) {
+    if (!value->producer && !value->is_input && !value->constant)
+        im->is_unsorted = true;
+    for (const hone__graph *g = scope->graph; value->producer && g != value->graph && g; g = g->parent)
+        HONE_FAIL_IF(g->owner == value->producer, im->error, HONE_ERROR_MODEL,
+                     "a subgraph of node \"%s\" uses \"%s\", which that node makes: this is a cycle",
+                     value->producer->name, value->name);
+    return HONE_OK;
+}
+
 static hone_status import_outputs(hone__importer *im, hone__scope *scope, const hone__graph_proto *proto) {
     for (size_t i = 0; i < proto->output.n; i++) {
         const hone__value_info_proto *info = &proto->output.items[i];
@@ -172,7 +184,8 @@ static hone_status import_outputs(hone__importer *im, hone__scope *scope, const 
                                 shown(info->name), text_of(info->name), scope->graph->name);
             hone__error_hint(im->error, "give the output the name of a value that a node makes");
         } else {
-            if (bound->value->graph == scope->graph && !bound->value->is_input)
+            status = check_order(im, scope, bound->value);
+            if (status == HONE_OK && bound->value->graph == scope->graph && !bound->value->is_input)
                 status = import_type(im, info, bound->value);
             if (status == HONE_OK)
                 status = hone__graph_add_output(scope->graph, bound->value, im->error);
@@ -233,8 +246,8 @@ static hone_status resolve_links(hone__importer *im, hone__scope *scope, const h
         l->values[i] = bound->is_promise ? NULL : bound->value;
         HONE_FAIL_IF(bound->is_promise, im->error, HONE_ERROR_MODEL, "nothing makes \"%.*s\"", shown(name),
                      text_of(name));
-        if (bound->value && !bound->value->producer && !bound->value->is_input && !bound->value->constant)
-            im->is_unsorted = true;
+        if (bound->value)
+            HONE_TRY(check_order(im, scope, bound->value));
     }
     for (size_t i = 0; i < node->output.n; i++) {
         hone__binding *bound = node->output.items[i].size ? hone__scope_find_here(scope, node->output.items[i]) : NULL;
