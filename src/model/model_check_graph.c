@@ -169,7 +169,7 @@ static void check_operator(hone__checker *c, const hone__node_proto *node, const
     else if (!row)
         hone__check_add(c, is_standard, HONE_ERROR_UNSUPPORTED, &node->head, where,
                         is_standard ? "check the spelling and the opset" : "",
-                        is_standard ? "there is no operator %s in domain %s"
+                        is_standard ? "this build knows no operator %s of domain %s"
                                     : "operator %s of domain %s is not checked",
                         op, *plain ? plain : "ai.onnx");
 }
