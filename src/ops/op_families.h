@@ -21,6 +21,7 @@
     X(signal)                                                                                                          \
     X(contrib)                                                                                                         \
     X(contrib_attention)                                                                                               \
+    X(ml)                                                                                                              \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \

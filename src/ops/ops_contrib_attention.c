@@ -22,6 +22,8 @@ static hone_status read_mask(hone__eval *ctx, size_t imask, size_t ibias, hone__
     HONE_TRY(hone__eval_in_i64(ctx, imask, &v));
     HONE_TRY(hone__eval_in_double(ctx, ibias, &bv));
     int64_t want[4] = {a->batch, a->heads, a->s, a->t}, bias_stride[4] = {0}, count;
+    if (m && m->rank == 2 && m->dims[1] == 1 && a->t != 1)
+        m = NULL; /* a stand-in that masks nothing */
     bool raw = m && m->rank >= 2;
     if (m && m->rank == 1 && m->dims[0] == a->batch)
         a->key_len = v;
