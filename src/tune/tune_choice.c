@@ -201,10 +201,14 @@ int hone__choose(hone__plan *plan, const hone__measure *baseline, const hone__ch
     }
     int choice = best;
     for (size_t i = 0; best >= 0 && i < plan->n; i++) {
-        const hone__trial *t = &plan->trials[i];
-        if (!is_real[i] || (int)i == choice || t->gain.gain < plan->trials[best].gain.gain * (1 - TIE))
-            continue;
-        if (is_previous(t, spec) || (!is_previous(&plan->trials[choice], spec) && is_simpler(plan, i, (size_t)choice)))
+        const hone__trial *t = &plan->trials[i], *b = &plan->trials[best];
+        bool is_tie = t->gain.gain >= b->gain.gain * (1 - TIE);
+        /* The earlier choice falls only to something beyond doubt better. */
+        if (is_real[i] && is_previous(t, spec) && (is_tie || t->gain.high >= b->gain.low)) {
+            choice = (int)i;
+            break;
+        }
+        if (is_real[i] && is_tie && is_simpler(plan, i, (size_t)choice))
             choice = (int)i;
     }
     hone__free(is_real);
