@@ -173,8 +173,9 @@ static void report(const char *model, int count, const hone__conv_desc *d, entry
     const double flops = hone__conv_flops(d);
     for (size_t i = 0; i < n; i++) {
         best = e[i].ms < e[best].ms ? i : best;
-        chosen = e[i].cost < e[chosen].cost ? i : chosen;
-        if (strcmp(e[i].plan.algo->name, "implicit_gemm") == 0)
+        if (e[i].is_used && (!e[chosen].is_used || e[i].cost < e[chosen].cost))
+            chosen = i;
+        if (e[i].is_used && strcmp(e[i].plan.algo->name, "implicit_gemm") == 0)
             fixed = e[i].ms;
     }
     printf("%s x%d  %zux%zux%zu -> %zu, %zux%zu stride %zu dil %zu groups %zu  (%.3f GFLOP)\n", model, count, d->c,
