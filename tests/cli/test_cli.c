@@ -156,12 +156,12 @@ static void test_help_and_usage(void **state) {
     (void)state;
     assert_int_equal(run("--version", NULL), 0);
     expect_text(last.out, "hone ");
-    static const char *const commands[] = {"inspect", "run", "bench", "doctor"};
+    static const char *const commands[] = {"inspect", "check", "run", "bench", "doctor"};
     assert_int_equal(run("help", NULL), 0);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         expect_text(last.out, commands[i]);
     assert_null(strstr(last.out, "quantize"));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(run(commands[i], "--help", NULL), 0);
         expect_text(last.out, "usage: hone ");
         expect_text(last.out, "--json FILE|-");
@@ -258,6 +258,32 @@ static void test_inspect(void **state) {
     expect_error(3, "no input \"y\"");
     run("inspect", data("mlp.onnx"), "--shape", "x=1x5", NULL);
     expect_error(3, "fixed at 4");
+}
+
+static void test_check(void **state) {
+    (void)state;
+    assert_int_equal(run("check", data("mlp.onnx"), NULL), 0);
+    expect_text(last.out, "valid");
+    assert_int_equal(run("check", data("mlp.onnx"), "--json", "-", NULL), 0);
+    json_t *json = json_out();
+    expect_keys(json, "model ok errors warnings findings");
+    assert_true(json_is_true(json_object_get(json, "ok")));
+    json_decref(json);
+    /* A cut file: the fault is found, told with its place, and makes the exit status that of bad input. */
+    char bytes[512];
+    FILE *file = fopen(data("mlp.onnx"), "rb");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    file = fopen(temp("cut.onnx"), "wb");
+    assert_non_null(file);
+    fwrite(bytes, 1, n / 2, file);
+    fclose(file);
+    run("check", temp("cut.onnx"), "--json", "-", NULL);
+    expect_code(3);
+    json_decref(json_out());
+    run("check", temp("missing.onnx"), NULL);
+    expect_error(3, "missing.onnx");
 }
 
 static void test_run_inputs(void **state) {
@@ -495,12 +521,12 @@ int main(int argc, char **argv) {
     program = argv[1];
     data_dir = argv[2];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help_and_usage),    cmocka_unit_test(test_broken_models),
-        cmocka_unit_test(test_inspect),           cmocka_unit_test(test_run_inputs),
-        cmocka_unit_test(test_run_output_dir),    cmocka_unit_test(test_run_expect),
-        cmocka_unit_test(test_run_images),        cmocka_unit_test(test_bench),
-        cmocka_unit_test(test_bench_duration),    cmocka_unit_test(test_doctor),
-        cmocka_unit_test(test_outputs_that_fail),
+        cmocka_unit_test(test_help_and_usage), cmocka_unit_test(test_broken_models),
+        cmocka_unit_test(test_inspect),        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_run_inputs),     cmocka_unit_test(test_run_output_dir),
+        cmocka_unit_test(test_run_expect),     cmocka_unit_test(test_run_images),
+        cmocka_unit_test(test_bench),          cmocka_unit_test(test_bench_duration),
+        cmocka_unit_test(test_doctor),         cmocka_unit_test(test_outputs_that_fail),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
