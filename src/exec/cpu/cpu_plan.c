@@ -215,7 +215,10 @@ static hone_status add_step(builder *b, uint32_t index) {
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i]) {
             HONE_TRY(need_buffer(b, node->inputs[i]));
+            const hone__shape_value *known = &plan->shapes.values[node->inputs[i]->id];
             shapes_known &= plan->buffers[plan->value_buffer[node->inputs[i]->id]].place != HONE_PLACE_RUNTIME;
+            /* Containers that are graph inputs come with each call: the plan's view of them is empty. */
+            shapes_known &= known->known != HONE_KNOWN_NOTHING && known->desc.kind == HONE_KIND_TENSOR;
         }
     for (size_t i = 0; i < node->n_outputs; i++)
         if (node->outputs[i])
