@@ -2,6 +2,7 @@
  * models come from the fuzz corpus, whose files fuzz/make_reader_corpus.py makes. */
 #include "base/alloc.h"
 #include "model/model.h"
+#include "model/model_export.h"
 
 #include <hone/hone.h>
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *g_corpus;
 
@@ -237,6 +239,46 @@ static void test_cost(void **state) {
     hone_model_close(model);
 }
 
+/* What is exported opens again with the same nodes, names and weights; metadata is kept and added to. */
+static void test_export(void **state) {
+    (void)state;
+    static const char *const names[] = {"conv.onnx",   "function.onnx", "loop.onnx",     "if.onnx",
+                                        "sparse.onnx", "typed.onnx",    "sequence.onnx", "ir1.onnx"};
+    char path[] = "/tmp/hone_export_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        hone_model *model = open_ok(names[i]), *again;
+        hone__graph *graph;
+        hone_error error = {0};
+        hone__pb_bytes pair[1][2] = {{hone__pb_text("hone.passes"), hone__pb_text("none")}};
+        hone__export_options options = {.metadata = (const hone__pb_bytes(*)[2])pair, .n_metadata = 1};
+        assert_int_equal(hone__model_clone_graph(model, &graph, &error), HONE_OK);
+        if (hone__model_export(model, graph, path, &options, &error) != HONE_OK ||
+            hone_model_open(path, &again, &error) != HONE_OK)
+            fail_msg("%s: %s", names[i], error.message);
+        const hone__graph *a = hone__model_graph(model), *b = hone__model_graph(again);
+        assert_int_equal(a->n_nodes, b->n_nodes);
+        const hone__node *y = b->first;
+        HONE_FOR_NODES(x, a) {
+            assert_string_equal(x->name, y->name);
+            assert_string_equal(x->op_type, y->op_type);
+            assert_int_equal(x->n_attrs, y->n_attrs);
+            assert_int_equal(x->n_inputs, y->n_inputs);
+            y = y->next;
+        }
+        assert_int_equal(hone_model_input_count(model), hone_model_input_count(again));
+        assert_string_equal(hone_model_get_output(model, 0)->name, hone_model_get_output(again, 0)->name);
+        assert_string_equal(hone_model_producer(model), hone_model_producer(again));
+        assert_int_equal(again->proto.metadata_props.n, model->proto.metadata_props.n + 1);
+        hone__graph_destroy(graph);
+        hone_model_close(model);
+        hone_model_close(again);
+    }
+    unlink(path);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2)
         return 1;
@@ -245,7 +287,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_describe),  cmocka_unit_test(test_functions), cmocka_unit_test(test_order),
         cmocka_unit_test(test_subgraphs), cmocka_unit_test(test_kinds),     cmocka_unit_test(test_old_files),
         cmocka_unit_test(test_hostile),   cmocka_unit_test(test_prefixes),  cmocka_unit_test(test_allocation_failures),
-        cmocka_unit_test(test_check),     cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_check),     cmocka_unit_test(test_cost),      cmocka_unit_test(test_export),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,21 @@
+/* Graph to ModelProto: what `hone optimize` writes. */
+#ifndef HONE_MODEL_MODEL_EXPORT_H
+#define HONE_MODEL_MODEL_EXPORT_H
+
+#include "model/model.h"
+#include "onnx/onnx_file.h"
+
+typedef struct hone__export_options {
+    hone__save_options save;
+    /* Added to the model's metadata; a key that exists is replaced. */
+    const hone__pb_bytes (*metadata)[2];
+    size_t n_metadata;
+} hone__export_options;
+
+/* Writes a graph that came from `model` (a clone, edited by passes): producer, metadata, opsets and
+ * documentation are the model's, weights are streamed from where they lie. Names of inputs and outputs
+ * are kept. options may be NULL. */
+hone_status hone__model_export(const hone_model *model, const hone__graph *graph, const char *path,
+                               const hone__export_options *options, hone_error *error);
+
+#endif
