@@ -1,0 +1,133 @@
+/* Reference evaluators on small cases with values worked out by hand, and on parameters that a hostile
+ * model may hold: those must come back as errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/tensor.h"
+#include "ops/op.h"
+
+typedef struct node_case {
+    hone__graph *graph;
+    hone__node *node;
+} node_case;
+
+static node_case make(const char *op, int64_t opset, size_t n_in) {
+    node_case c;
+    hone__value *in[4], *out;
+    assert_int_equal(hone__graph_create("t", &c.graph, NULL), HONE_OK);
+    assert_int_equal(hone__graph_set_opset(c.graph, "", opset, NULL), HONE_OK);
+    for (size_t i = 0; i < n_in; i++)
+        assert_int_equal(hone__graph_add_value(c.graph, "x", &in[i], NULL), HONE_OK);
+    assert_int_equal(hone__graph_add_value(c.graph, "y", &out, NULL), HONE_OK);
+    assert_int_equal(hone__graph_add_node(c.graph, NULL, "", op, op, in, n_in, &out, 1, &c.node, NULL), HONE_OK);
+    c.node->opset = opset;
+    c.node->op = hone__op_find("", op, opset);
+    assert_non_null(c.node->op);
+    return c;
+}
+
+/* Runs the node; on success compares output 0 with want[n] as doubles. */
+static void expect(node_case *c, const hone_tensor *const *in, size_t n_in, hone_status status, const double *want,
+                   int64_t n) {
+    hone_tensor *out[1] = {NULL};
+    hone_error error;
+    hone_error_clear(&error);
+    assert_int_equal(hone__op_eval_node(c->node, in, n_in, out, 1, &error), status);
+    if (status == HONE_OK) {
+        assert_int_equal(hone__tensor_count(out[0]), n);
+        for (int64_t i = 0; i < n; i++)
+            assert_true(hone_tensor_get_double(out[0], i) - want[i] < 1e-6 &&
+                        want[i] - hone_tensor_get_double(out[0], i) < 1e-6);
+    } else
+        assert_true(error.message[0] != 0);
+    hone_tensor_destroy(out[0]);
+    hone__graph_destroy(c->graph);
+}
+
+static void test_slice_negative_step(void **state) {
+    (void)state;
+    float v[] = {0, 1, 2, 3, 4};
+    int64_t start[] = {-1}, end[] = {INT64_MIN}, axes[] = {0}, step[] = {-2}, five = 5, one = 1;
+    hone_tensor t[5];
+    hone__tensor_view(&t[0], HONE_DTYPE_FLOAT, 1, &five, v, sizeof v);
+    int64_t *const ints[] = {start, end, axes, step};
+    for (int i = 0; i < 4; i++)
+        hone__tensor_view(&t[1 + i], HONE_DTYPE_INT64, 1, &one, ints[i], sizeof(int64_t));
+    const hone_tensor *in[] = {&t[0], &t[1], &t[2], &t[3]};
+    step[0] = -2;
+    const hone_tensor *all[] = {in[0], in[1], in[2], in[3], &t[4]};
+    hone__value *extra;
+    node_case c = make("Slice", 13, 4);
+    assert_int_equal(hone__graph_add_value(c.graph, "s", &extra, NULL), HONE_OK);
+    assert_int_equal(hone__node_set_input(c.node, 4, extra, NULL), HONE_OK);
+    expect(&c, all, 5, HONE_OK, (double[]){4, 2, 0}, 3);
+    step[0] = 0;
+    c = make("Slice", 13, 4);
+    assert_int_equal(hone__graph_add_value(c.graph, "s", &extra, NULL), HONE_OK);
+    assert_int_equal(hone__node_set_input(c.node, 4, extra, NULL), HONE_OK);
+    expect(&c, all, 5, HONE_ERROR_SHAPE, NULL, 0);
+}
+
+static void test_gather_checks_indices(void **state) {
+    (void)state;
+    float v[] = {10, 20, 30};
+    int64_t index[] = {-1, 0}, three = 3, two = 2;
+    hone_tensor x, i;
+    hone__tensor_view(&x, HONE_DTYPE_FLOAT, 1, &three, v, sizeof v);
+    hone__tensor_view(&i, HONE_DTYPE_INT64, 1, &two, index, sizeof index);
+    const hone_tensor *in[] = {&x, &i};
+    node_case c = make("Gather", 13, 2);
+    expect(&c, in, 2, HONE_OK, (double[]){30, 10}, 2);
+    index[1] = 3;
+    c = make("Gather", 13, 2);
+    expect(&c, in, 2, HONE_ERROR_SHAPE, NULL, 0);
+    index[1] = INT64_MIN;
+    c = make("Gather", 13, 2);
+    expect(&c, in, 2, HONE_ERROR_SHAPE, NULL, 0);
+}
+
+/* Before opset 13 the rows are flattened from the axis on. */
+static void test_softmax_by_opset(void **state) {
+    (void)state;
+    float v[] = {0, 0, 0, 0};
+    int64_t dims[] = {1, 2, 2};
+    hone_tensor x;
+    hone__tensor_view(&x, HONE_DTYPE_FLOAT, 3, dims, v, sizeof v);
+    const hone_tensor *in[] = {&x};
+    node_case c = make("Softmax", 11, 1);
+    expect(&c, in, 1, HONE_OK, (double[]){0.25, 0.25, 0.25, 0.25}, 4);
+    c = make("Softmax", 13, 1);
+    expect(&c, in, 1, HONE_OK, (double[]){0.5, 0.5, 0.5, 0.5}, 4);
+}
+
+static void test_max_pool_ceil(void **state) {
+    (void)state;
+    float v[] = {1, 2, 3, 4, 5};
+    int64_t dims[] = {1, 1, 5}, two[] = {2}, huge[] = {INT64_MAX};
+    hone_tensor x;
+    hone__tensor_view(&x, HONE_DTYPE_FLOAT, 3, dims, v, sizeof v);
+    const hone_tensor *in[] = {&x};
+    node_case c = make("MaxPool", 12, 1);
+    hone__node_set_attr_ints(c.node, "kernel_shape", two, 1, NULL);
+    hone__node_set_attr_ints(c.node, "strides", two, 1, NULL);
+    hone__node_set_attr_int(c.node, "ceil_mode", 1, NULL);
+    expect(&c, in, 1, HONE_OK, (double[]){2, 4, 5}, 3);
+    c = make("MaxPool", 12, 1);
+    hone__node_set_attr_ints(c.node, "kernel_shape", huge, 1, NULL);
+    expect(&c, in, 1, HONE_ERROR_SHAPE, NULL, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slice_negative_step),
+        cmocka_unit_test(test_gather_checks_indices),
+        cmocka_unit_test(test_softmax_by_opset),
+        cmocka_unit_test(test_max_pool_ceil),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
