@@ -157,8 +157,14 @@ static const char *base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* Milliseconds in nine columns, with more digits for small ones. */
+static const char *ms(double value, char *buf, size_t size) {
+    snprintf(buf, size, "%9.*f", value < 0.1 ? 5 : value < 10 ? 4 : 3, value);
+    return buf;
+}
+
 static void print_head(const hone__cli *cli) {
-    hone__cli_print(cli, "%s%-24s %-8s %5s %3s %9s %9s %8s %9s %9s %9s %9s %9s %9s %9s %9s %8s%s\n",
+    hone__cli_print(cli, "%s%-24s %-8s %5s %3s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %8s%s\n",
                     hone__cli_bold(cli), "model", "backend", "batch", "thr", "p50 ms", "mean", "std", "p90", "p95",
                     "p99", "min", "max", "per s", "load ms", "first ms", "peak MB", hone__cli_plain(cli));
 }
@@ -170,10 +176,12 @@ static hone_status add_result(const hone__cli *cli, const bench_values *values, 
     if (!hone__stats_describe(v->worker.samples, v->worker.n_samples, &s))
         return hone__fail_memory(error, "statistics");
     double throughput = s.mean > 0 ? (double)start->batch * 1e3 / s.mean : 0;
-    hone__cli_print(
-        cli, "%-24.24s %-8s %5lld %3d %9.3f %9.3f %8.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.1f %9.1f %9.1f %8.1f\n",
-        base_name(v->config.model), v->config.backend, (long long)start->batch, start->n_threads, s.p50, s.mean, s.std,
-        s.p90, s.p95, s.p99, s.min, s.max, throughput, start->load_ms, start->first_run_ms, v->worker.peak_rss_mb);
+    char t[8][16];
+    hone__cli_print(cli, "%-24.24s %-8s %5lld %3d %s %s %s %s %s %s %s %s %9.1f %9.1f %9.1f %8.1f\n",
+                    base_name(v->config.model), v->config.backend, (long long)start->batch, start->n_threads,
+                    ms(s.p50, t[0], 16), ms(s.mean, t[1], 16), ms(s.std, t[2], 16), ms(s.p90, t[3], 16),
+                    ms(s.p95, t[4], 16), ms(s.p99, t[5], 16), ms(s.min, t[6], 16), ms(s.max, t[7], 16), throughput,
+                    start->load_ms, start->first_run_ms, v->worker.peak_rss_mb);
     json_t *r = json_object();
     hone__json_set(r, "model", hone__json_text(v->config.model));
     hone__json_set(r, "backend", json_string(v->config.backend));
