@@ -13,7 +13,7 @@
 static bool accepts(void *user, const char *key, const char *text) {
     (void)user;
     if (!strcmp(key, "fingerprint"))
-        return !strncmp(text, "hone ", 5);
+        return !strncmp(text, "hone-", 5);
     if (!strcmp(key, "providers"))
         return strstr(text, "ExecutionProvider") != NULL;
     if (strcmp(key, "backend") && strcmp(key, "precision"))

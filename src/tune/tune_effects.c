@@ -35,7 +35,9 @@ static double log_error(const hone__gain *gain) {
 
 static const char *value_of(const hone__settings *settings, const char *key) {
     const char *value = hone__settings_get(settings, key);
-    return value ? value : "default";
+    const hone_option_info *info = hone_option_find_info(key);
+    value = value ? value : info ? info->default_value : "default";
+    return *value ? value : "none";
 }
 
 typedef struct effect_sum {
@@ -77,7 +79,7 @@ hone_status hone__effects(const hone__plan *plan, hone__arena *arena, hone__effe
             continue;
         const char *key = only_difference(&none, &a->effective);
         if (key)
-            add_pair(effects, sums, n, key, "default", value_of(&a->effective, key), &one, &a->gain);
+            add_pair(effects, sums, n, key, value_of(&none, key), value_of(&a->effective, key), &one, &a->gain);
         for (size_t k = 0; k < plan->n; k++) {
             const hone__trial *b = &plan->trials[k];
             if (k == i || b->status != HONE_TRIAL_OK)

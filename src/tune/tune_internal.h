@@ -162,8 +162,8 @@ hone_status hone__effects(const hone__plan *plan, hone__arena *arena, hone__effe
 
 /* ---- the run and its result ---- */
 typedef struct hone__noise {
-    double jitter_cv, jitter_max;    /* spread and worst of a fixed piece of work, relative to its median */
-    double steal_percent;            /* of the processor time since boot taken by other guests during the run */
+    double jitter_cv, jitter_max; /* of a fixed piece of work: 90th percentile over the median, less 1; worst over it */
+    double steal_percent;         /* of the processor time since boot taken by other guests during the run */
     double aa_gain, aa_low, aa_high; /* the default against itself */
     double floor;                    /* what a gain must exceed: at least 0.02 */
     uint64_t n_throttled;            /* cgroup throttling events during the run */

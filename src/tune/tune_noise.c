@@ -45,7 +45,7 @@ static void measure_jitter(hone__noise *noise) {
     }
     hone__stats stats;
     if (hone__stats_describe(ms, N_JITTER, &stats) && stats.p50 > 0) {
-        noise->jitter_cv = stats.std / stats.mean;
+        noise->jitter_cv = stats.p90 / stats.p50 - 1;
         noise->jitter_max = stats.max / stats.p50;
     }
 }

@@ -57,7 +57,7 @@ static void put_environment(hone__report *doc, const hone_tune_result *r) {
     hone__report_cell(doc, "%.2f", n->load_start);
     hone__report_cell(doc, "Frequency governor");
     hone__report_cell(doc, "%s", *m->governor ? m->governor : "not shown by this system");
-    hone__report_cell(doc, "Spread of a fixed piece of work (std / mean)");
+    hone__report_cell(doc, "Spread of a fixed piece of work (90th percentile over median, less 1)");
     hone__report_cell(doc, "%.1f %%", 100 * n->jitter_cv);
     hone__report_cell(doc, "Its worst case / its median");
     hone__report_cell(doc, "%.2f", n->jitter_max);
@@ -125,8 +125,8 @@ static void put_effects(hone__report *doc, const hone_tune_result *r) {
         hone__report_text(doc, "No two measured settings differ in one key alone.");
         return;
     }
-    hone__report_text(
-        doc, "Over all pairs of settings that differ in this key alone; \"default\" is the value without any setting.");
+    hone__report_text(doc,
+                      "Over all pairs of settings that differ in this key alone; above 1 the second value is faster.");
     hone__report_table(doc, "Key|From|To|>Gain|>Pairs|");
     for (size_t i = 0; i < r->n_effects; i++) {
         const hone__effect *e = &r->effects[i];

@@ -186,8 +186,8 @@ static double plan_cost(const tune_state *s) {
     return total + (double)n_finalists * (trial_cost(s, NULL, (double)confirm_runs(s)) + s->probe.init_ms * 1e-3);
 }
 
-/* Fewer runs first; the trials that still do not fit are dropped from the end of the plan, where the
- * least promising ones stand. */
+/* Fewer runs first; trials that still do not fit are left out when their turn comes, from the end of
+ * the plan, where the least promising ones stand. */
 static void fit_budget(tune_state *s) {
     hone_tune_result *r = s->result;
     hone__plan *plan = &r->plan;
@@ -205,16 +205,9 @@ static void fit_budget(tune_state *s) {
     if (plan->runs != runs)
         hone__tune_note(r, false, "to keep the budget of %.0f s each trial has %d runs instead of %d",
                         r->options.budget_s, plan->runs, runs);
-    size_t n_dropped = 0;
-    for (size_t i = plan->n; i-- > 1 && plan->eta_s > 0.9 * left;) {
-        plan->eta_s -= trial_cost(s, &plan->trials[i], plan->runs);
-        plan->trials[i].status = HONE_TRIAL_SKIPPED;
-        plan->trials[i].reason = "left out to keep the time budget";
-        n_dropped++;
-    }
-    if (n_dropped)
-        hone__tune_note(r, true, "%zu of %zu trials are left out to keep the budget of %.0f s", n_dropped, plan->n,
-                        r->options.budget_s);
+    if (plan->eta_s > left)
+        hone__tune_note(r, true, "the plan needs about %.0f s; what does not fit into the budget of %.0f s is left out",
+                        ceil(plan->eta_s), r->options.budget_s);
     plan->eta_s = plan->eta_s < left ? plan->eta_s : left;
 }
 
@@ -556,8 +549,7 @@ static hone_status prepare_run(tune_state *s, hone_error *error) {
     r->versions = hone__tune_printf(&r->arena, "hone %s%s%s%s%s", hone_version(),
                                     *m->onnxruntime_version ? ", ONNX Runtime " : "", m->onnxruntime_version,
                                     *m->cuda_driver ? ", CUDA driver " : "", m->cuda_driver);
-    r->fingerprint = hone__tune_printf(&r->arena, "hone %s; model %s; %s", hone_version(), r->model_hash,
-                                       hone_machine_fingerprint(r->machine));
+    r->fingerprint = hone__tune_printf(&r->arena, "%s; model %s", hone_machine_fingerprint(r->machine), r->model_hash);
     r->input_text = describe_inputs(r);
     HONE_TRY(find_facts(s, error));
     HONE_TRY(build_plan(s, error));

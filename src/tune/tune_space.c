@@ -140,6 +140,8 @@ static hone_status add(hone__plan *plan, hone__arena *arena, const hone__setting
             hone__strbuf_printf(&name, "%s%s thread%s", separator, value, strcmp(value, "1") ? "s" : "");
         else if (!strcmp(key, "tunable_op_tuning_enable"))
             continue; /* goes with tunable_op_enable */
+        else if (!strcmp(key, "cudnn_conv_algo_search"))
+            hone__strbuf_printf(&name, "%s%s search", separator, value);
         else if (!strcmp(key, "tunable_op_enable"))
             hone__strbuf_printf(&name, "%stuned operators", separator);
         else if (!strcmp(key, "cudnn_conv_use_max_workspace"))

@@ -197,7 +197,7 @@ static void test_result(void **state) {
     assert_memory_equal(config, text, strlen(text));
     assert_memory_equal(config + strlen(text), "onnx:\r\n  ", 9);
     assert_non_null(strstr(config, "expected_fps: "));
-    assert_non_null(strstr(config, "fingerprint: \"hone "));
+    assert_non_null(strstr(config, "fingerprint: \"hone-"));
     char bak[160];
     snprintf(bak, sizeof bak, "%s.bak", c.config);
     char *old = read_text(bak);
