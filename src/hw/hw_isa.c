@@ -77,7 +77,7 @@ void hone__hw_cpuid_names(char *vendor, size_t vendor_size, char *model, size_t 
         text[12] = '\0';
         snprintf(vendor, vendor_size, "%s", text);
     }
-    if (__get_cpuid_max(0x80000000u, NULL) < 0x80000004u)
+    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) < 0x80000004u)
         return;
     for (unsigned i = 0; i < 3; i++)
         __get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
