@@ -85,6 +85,7 @@ static hone_status prepare(hone__cpu_prepare *ctx, const hone__node *node, void 
     hone__conv_state *s = hone__arena_calloc(ctx->arena, 1, sizeof *s);
     if (!s)
         return hone__fail_memory(ctx->error, "a convolution's state");
+    s->config = ctx->config;
     const hone_tensor *w = hone__bind_constant(node, 1);
     s->weights = w ? w->data : NULL;
     HONE_FAIL_IF(!hone__bind_activation(node, &s->act), ctx->error, HONE_ERROR_UNSUPPORTED,
@@ -102,8 +103,7 @@ static void release(void *state) {
     while (s->slots) {
         hone__conv_slot *slot = s->slots;
         s->slots = slot->next;
-        hone__free_aligned(slot->packed);
-        hone__free(slot);
+        hone__conv_slot_free(s, slot);
     }
     pthread_mutex_destroy(&s->lock);
 }

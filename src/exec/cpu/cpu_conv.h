@@ -20,6 +20,7 @@ typedef struct hone__conv_slot {
 typedef struct hone__conv_state {
     pthread_mutex_t lock; /* guards slots: plans may be made by several threads */
     hone__conv_slot *slots;
+    const hone__cpu_config *config; /* lives as long as the session: the account of slots */
     const float *weights; /* NULL: computed at run time, packed then */
     hone_act act;
 } hone__conv_state;
@@ -51,6 +52,7 @@ bool hone__conv_shapes_ok(const hone__node *node);
  * in the plan's arena. */
 hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_desc *desc, bool has_bias,
                               bool has_z, hone__conv_choice *choice, const char **detail);
+void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot);
 /* Weights of a plan's family, packed at the first call. */
 hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *plan, const float **out,
                               hone_error *error);

@@ -56,6 +56,29 @@ static candidate *cheapest(candidate *c, size_t n) {
     return best;
 }
 
+void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot) {
+    if (state->config->memory_give)
+        state->config->memory_give(state->config->memory, slot->size);
+    hone__free_aligned(slot->packed);
+    hone__free(slot);
+}
+
+/* Memory for a slot, charged to the session. */
+static hone_status slot_memory(const hone__conv_state *state, size_t size, hone__conv_slot **slot, float **packed,
+                               hone_error *error) {
+    const hone__cpu_config *config = state->config;
+    if (config->memory_take)
+        HONE_TRY(config->memory_take(config->memory, size, error));
+    *slot = hone__calloc(1, sizeof **slot);
+    *packed = *slot ? hone__malloc_aligned(size) : NULL;
+    if (*packed)
+        return HONE_OK;
+    hone__free(*slot);
+    if (config->memory_give)
+        config->memory_give(config->memory, size);
+    return hone__fail_memory(error, "packed weights");
+}
+
 hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *plan, const float **out,
                               hone_error *error) {
     hone_status status = HONE_OK;
@@ -64,15 +87,12 @@ hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *pl
     while (slot && slot->key != plan->pack_key)
         slot = slot->next;
     if (!slot) {
-        slot = hone__calloc(1, sizeof *slot);
-        float *packed = slot ? hone__malloc_aligned(plan->packed_size) : NULL;
-        if (packed) {
+        float *packed;
+        status = slot_memory(state, plan->packed_size, &slot, &packed, error);
+        if (status == HONE_OK) {
             hone__conv_pack(plan, state->weights, packed);
             *slot = (hone__conv_slot){plan->pack_key, packed, plan->packed_size, state->slots};
             state->slots = slot;
-        } else {
-            hone__free(slot);
-            status = hone__fail_memory(error, "packed weights");
         }
     }
     if (status == HONE_OK)
@@ -187,8 +207,7 @@ static void drop_slots(hone__conv_state *state, const hone__conv_slot *before, u
             continue;
         }
         *at = slot->next;
-        hone__free_aligned(slot->packed);
-        hone__free(slot);
+        hone__conv_slot_free(state, slot);
     }
     pthread_mutex_unlock(&state->lock);
 }

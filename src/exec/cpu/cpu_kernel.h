@@ -32,6 +32,11 @@ typedef struct hone__cpu_config {
     void (*choice_put)(void *store, const char *key, const char *value);
     void *choice_store;
     int64_t l1d_bytes, l2_bytes, l3_bytes;
+    /* The session's account of memory for packed weights that a state allocates itself (because it may drop
+     * them again). take returns LIMIT, with the error set, over the session's memory limit; both NULL: no account. */
+    hone_status (*memory_take)(void *memory, size_t size, hone_error *error);
+    void (*memory_give)(void *memory, size_t size);
+    void *memory;
 } hone__cpu_config;
 
 typedef struct hone__cpu_prepare {

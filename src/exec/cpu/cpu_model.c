@@ -28,6 +28,19 @@ void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_er
     return p;
 }
 
+static hone_status memory_take(void *memory, size_t size, hone_error *error) {
+    hone__exec_model *model = memory;
+    HONE_TRY(hone__mem_budget_take(&model->budget, size, "packed weights", error));
+    atomic_fetch_add(&model->packed_size, size);
+    return HONE_OK;
+}
+
+static void memory_give(void *memory, size_t size) {
+    hone__exec_model *model = memory;
+    hone__mem_budget_give(&model->budget, size);
+    atomic_fetch_sub(&model->packed_size, size);
+}
+
 static void *alloc_packed(hone__cpu_prepare *ctx, size_t size) {
     return hone__cpu_model_alloc_packed(ctx->user, size, ctx->error);
 }
@@ -49,6 +62,9 @@ static void set_cpu_config(hone__exec_model *model) {
         .l1d_bytes = hw->l1d_bytes,
         .l2_bytes = hw->l2_bytes,
         .l3_bytes = hw->l3_bytes,
+        .memory_take = memory_take,
+        .memory_give = memory_give,
+        .memory = model,
     };
 }
 

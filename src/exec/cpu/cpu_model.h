@@ -29,7 +29,7 @@ struct hone__exec_model {
     void **packed;     /* allocations of packed weights */
     size_t *packed_sizes;
     size_t n_packed, packed_capacity, packed_sizes_capacity;
-    size_t packed_size;
+    atomic_size_t packed_size; /* bytes of all packed weights, those of states included */
     hone__mem_budget budget;
     pthread_mutex_t plan_lock; /* plans are made one at a time: they may pack weights */
 };
