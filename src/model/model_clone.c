@@ -1,6 +1,8 @@
 /* Clones of a model's graph for sessions and passes, with every constant aligned. */
 #include "model/model.h"
 
+#include "base/alloc.h"
+#include "base/checked.h"
 #include "base/error.h"
 
 const hone__graph *hone__model_graph(const hone_model *model) { return model->graph; }
@@ -13,9 +15,21 @@ static bool is_aligned(const hone_tensor *tensor) {
 static hone_status align(hone__graph *graph, const hone_tensor **tensor, hone_error *error) {
     if (!*tensor || is_aligned(*tensor))
         return HONE_OK;
+    /* As hone_tensor_create makes it, padding included, but written once: weights are large. */
+    const hone_tensor *from = *tensor;
     hone_tensor *copy;
-    HONE_TRY(hone_tensor_create((*tensor)->dtype, (*tensor)->rank, (*tensor)->dims, &copy, error));
-    memcpy(copy->data, (*tensor)->data, (*tensor)->size);
+    size_t padded;
+    void *data = hone__add_size(from->size, HONE_ALIGNMENT, &padded) ? hone__malloc_aligned(padded) : NULL;
+    if (!data)
+        return hone__fail_memory(error, "an aligned copy of a constant");
+    memcpy(data, from->data, from->size);
+    memset((char *)data + from->size, 0, HONE_ALIGNMENT);
+    hone_status made = hone_tensor_create_borrowed(from->dtype, from->rank, from->dims, data, from->size, &copy, error);
+    if (made != HONE_OK) {
+        hone__free_aligned(data);
+        return made;
+    }
+    copy->owns_data = true;
     hone_status status = hone__graph_adopt_tensor(graph, copy, error);
     if (status != HONE_OK)
         hone_tensor_destroy(copy);
