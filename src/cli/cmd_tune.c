@@ -151,7 +151,7 @@ static hone_status read_options(const tune_values *v, hone_tune_options *o, hone
 
 /* One pass per batch size; without any, one pass. */
 static hone_status resolve_shapes(const hone_model *model, const tune_values *v, hone_tune_options *o, hone_shape **out,
-                                  hone_error *error) {
+                                  size_t *n_assumed, hone_error *error) {
     size_t n_passes = v->batches.n ? v->batches.n : 1, n = hone_model_input_count(model);
     hone_shape *all = hone__calloc(n_passes * n + 1, sizeof *all);
     if (!all)
@@ -169,6 +169,7 @@ static hone_status resolve_shapes(const hone_model *model, const tune_values *v,
         /* Items per run: the batch, or what stands first in the first input. */
         int64_t first = n && shapes.shapes[0].rank > 1 ? shapes.shapes[0].dims[0] : 1;
         o->items += (double)(v->batches.n ? v->batches.items[p] : first > 0 ? first : 1);
+        *n_assumed = shapes.n_assumed;
         hone__inputs_release(&shapes);
     }
     return HONE_OK;
@@ -269,6 +270,7 @@ static int run(hone__cli *cli, const void *values, char **args, int n_args) {
     hone_tune_result *result = NULL;
     hone_model *model = NULL;
     hone_shape *shapes = NULL;
+    size_t n_assumed = 0;
     if (!path || (n_args && v->model))
         return hone__cli_fail_usage(cli, "usage: hone tune MODEL [--config config.yaml]; hone tune --help explains",
                                     path ? "the model was given twice" : "hone tune needs a model");
@@ -278,7 +280,7 @@ static int run(hone__cli *cli, const void *values, char **args, int n_args) {
     if (status == HONE_OK)
         status = hone_model_open(path, &model, &error);
     if (status == HONE_OK)
-        status = resolve_shapes(model, v, &o, &shapes, &error);
+        status = resolve_shapes(model, v, &o, &shapes, &n_assumed, &error);
     char *command = command_line(v, path);
     if (status == HONE_OK && hone_model_unsupported_count(model)) {
         hone__fail(&error, HONE_ERROR_UNSUPPORTED, "%s: %zu node(s) cannot run in this version", path,
@@ -298,6 +300,11 @@ static int run(hone__cli *cli, const void *values, char **args, int n_args) {
         status = hone_tune_run(&o, &result, &error);
     if (view.is_begun)
         hone__progress_clear(&view.progress);
+    if (status != HONE_OK && !result && n_assumed && error.status != HONE_ERROR_CONFIG)
+        hone__error_hint(&error,
+                         "%zu dimension%s of the inputs %s not given and taken as 1: give them with --shape "
+                         "NAME=1x3x224x224 (hone inspect lists the inputs)",
+                         n_assumed, n_assumed == 1 ? "" : "s", n_assumed == 1 ? "was" : "were");
     int code = finish(cli, result, status, &error);
     hone_tune_result_destroy(result);
     hone__free(command);
