@@ -110,10 +110,13 @@ demo() {
     say "== what changed in config.yaml"
     diff -u "$work/config.yaml.bak" "$work/config.yaml" || true
     say "== the tuned settings on the held-out images, against PyTorch"
+    settings=$(python3 -c 'import json, sys
+for key, value in json.load(open(sys.argv[1]))["winner"]["settings"].items(): print("%s=%s" % (key, value))' "$work/report.json")
+    say "settings:" $settings
     build/examples/classify "$work/digits.onnx" examples/digits/test_images.npy examples/digits/test_labels.npy \
-        examples/digits/pytorch_logits.npy "$work/config.yaml"
+        examples/digits/pytorch_logits.npy $settings
     say "== the report: build/demo/report.md, report.html (charts, opens offline), report.json (raw samples)"
-    sed -n '1,60p' "$work/report.md"
+    sed -n '1,/^## Plan/p' "$work/report.md" | sed '$d'
 }
 
 verb=${1:-help}
