@@ -14,8 +14,9 @@ extern "C" {
  * tries tensor, sequence, optional and map in this order and takes the first that fits exactly. */
 enum { HONE_PB_ANY = -1 };
 
-/* As hone_tensor_load (hone/tensor.h), which takes the kind: reads one value with memory of its own. `expected` is a hone_kind or HONE_PB_ANY. `name` (may be
- * NULL) receives the value's name, cut to name_size. Errors: IO, MODEL (with file position), LIMIT. */
+/* As hone_tensor_load (hone/tensor.h), which takes the kind: reads one value with memory of its own. `expected` is a
+ * hone_kind or HONE_PB_ANY. `name` (may be NULL) receives the value's name, cut to name_size. Errors: IO, MODEL (with
+ * file position), LIMIT. */
 HONE_API hone_status hone_tensor_read_pb(const char *path, int expected, char *name, size_t name_size,
                                          hone_tensor **out, hone_error *error);
 

@@ -56,13 +56,13 @@ typedef struct hone_tune_options {
      * one run is one pass over each. */
     const hone_shape *shapes;
     size_t n_shapes, n_passes;
-    double items; /* samples in one run: the batch, or the sum of them */
+    double items;                                   /* samples in one run: the batch, or the sum of them */
     double max_p99_ms, max_memory_mb, min_accuracy; /* 0: none; accuracy: agreement with the default's outputs, 0..1 */
     bool resume, dry_run;
-    uint64_t seed;           /* of the random inputs */
-    double trial_timeout_s;  /* 0: by the speed of the default */
-    double trial_memory_mb;  /* 0: 90 % of what is free */
-    const char *command_line; /* for the report's "how to reproduce"; may be NULL */
+    uint64_t seed;                    /* of the random inputs */
+    double trial_timeout_s;           /* 0: by the speed of the default */
+    double trial_memory_mb;           /* 0: 90 % of what is free */
+    const char *command_line;         /* for the report's "how to reproduce"; may be NULL */
     const char *const *trial_command; /* NULL-terminated; NULL: this program with "tune-trial" */
     hone_tune_event_fn on_event;
     void *event_user;
@@ -81,11 +81,11 @@ HONE_API void hone_tune_result_destroy(hone_tune_result *result);
 
 /* A line of the ranked table. Texts live as long as the result. */
 typedef struct hone_tune_row {
-    int rank;            /* 0: not ranked (failed, wrong, skipped) */
-    const char *name;    /* "default" is the baseline */
+    int rank;             /* 0: not ranked (failed, wrong, skipped) */
+    const char *name;     /* "default" is the baseline */
     const char *settings; /* "intra_op_num_threads=1 ..." : what differs from the default */
-    const char *status;  /* ok, failed, wrong, skipped */
-    const char *reason;  /* why not ok; else remarks, or "" */
+    const char *status;   /* ok, failed, wrong, skipped */
+    const char *reason;   /* why not ok; else remarks, or "" */
     double fps, mean_ms, std_ms, p50_ms, p95_ms, p99_ms, init_ms, peak_mb;
     double gain, gain_low, gain_high; /* time of the default / time of this, 95 % interval */
 } hone_tune_row;

@@ -201,9 +201,10 @@ static void test_binary(void **state) {
     (void)state;
     uint64_t seed = 2;
     FOR_ROWS(row)
-    for (int k = 0; k < HONE_BINARY_COUNT; k++) for (int mode = 0; mode < HONE_MODE_COUNT;
-                                                     mode++) for (size_t l = 0; l < N_AWKWARD; l++)
-        check_binary(row, k, mode, awkward_lengths[l], l % 6, &seed);
+    for (int k = 0; k < HONE_BINARY_COUNT; k++)
+        for (int mode = 0; mode < HONE_MODE_COUNT; mode++)
+            for (size_t l = 0; l < N_AWKWARD; l++)
+                check_binary(row, k, mode, awkward_lengths[l], l % 6, &seed);
 }
 
 static void test_select_and_half(void **state) {

@@ -46,28 +46,30 @@ static void test_softmax(void **state) {
     static const size_t widths[] = {1, 3, 16, 19, 33};
     uint64_t seed = 7;
     FOR_ROWS(row)
-    for (size_t l = 1; l < N_AWKWARD; l++) for (size_t w = 0; w < 5; w++) for (int is_log = 0; is_log < 2; is_log++) {
-        const size_t n = awkward_lengths[l], width = widths[w];
-        guarded x = guarded_create(n * width, l % 5), y = guarded_create(n * width, (l + 2) % 3);
-        guarded_random(&x, &seed, -30.0f, 30.0f);
-        if (n > 2)
-            x.data[width] = -INFINITY; /* a masked score */
-        if (width == 1)
-            (is_log ? row->log_softmax : row->softmax)(x.data, y.data, n);
-        else
-            (is_log ? row->log_softmax_columns : row->softmax_columns)(x.data, y.data, n, width, width);
-        check_softmax(row, &x, &y, n, width, is_log);
-        float *copy = malloc(n * width * sizeof(float));
-        memcpy(copy, x.data, n * width * sizeof(float));
-        if (width == 1)
-            (is_log ? row->log_softmax : row->softmax)(x.data, x.data, n);
-        else
-            (is_log ? row->log_softmax_columns : row->softmax_columns)(x.data, x.data, n, width, width);
-        assert_memory_equal(x.data, y.data, n * width * sizeof(float));
-        free(copy);
-        guarded_destroy(&x);
-        guarded_destroy(&y);
-    }
+    for (size_t l = 1; l < N_AWKWARD; l++)
+        for (size_t w = 0; w < 5; w++)
+            for (int is_log = 0; is_log < 2; is_log++) {
+                const size_t n = awkward_lengths[l], width = widths[w];
+                guarded x = guarded_create(n * width, l % 5), y = guarded_create(n * width, (l + 2) % 3);
+                guarded_random(&x, &seed, -30.0f, 30.0f);
+                if (n > 2)
+                    x.data[width] = -INFINITY; /* a masked score */
+                if (width == 1)
+                    (is_log ? row->log_softmax : row->softmax)(x.data, y.data, n);
+                else
+                    (is_log ? row->log_softmax_columns : row->softmax_columns)(x.data, y.data, n, width, width);
+                check_softmax(row, &x, &y, n, width, is_log);
+                float *copy = malloc(n * width * sizeof(float));
+                memcpy(copy, x.data, n * width * sizeof(float));
+                if (width == 1)
+                    (is_log ? row->log_softmax : row->softmax)(x.data, x.data, n);
+                else
+                    (is_log ? row->log_softmax_columns : row->softmax_columns)(x.data, x.data, n, width, width);
+                assert_memory_equal(x.data, y.data, n * width * sizeof(float));
+                free(copy);
+                guarded_destroy(&x);
+                guarded_destroy(&y);
+            }
 }
 
 static void test_layer_norm(void **state) {

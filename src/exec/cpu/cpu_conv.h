@@ -21,7 +21,7 @@ typedef struct hone__conv_state {
     pthread_mutex_t lock; /* guards slots: plans may be made by several threads */
     hone__conv_slot *slots;
     const hone__cpu_config *config; /* lives as long as the session: the account of slots */
-    const float *weights; /* NULL: computed at run time, packed then */
+    const float *weights;           /* NULL: computed at run time, packed then */
     hone_act act;
 } hone__conv_state;
 

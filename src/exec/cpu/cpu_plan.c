@@ -274,10 +274,8 @@ static hone_status place_block(builder *b) {
         if (buffer->place != HONE_PLACE_BLOCK)
             continue;
         buffer->index = (uint32_t)plan->n_records;
-        plan->records[plan->n_records++] =
-            (hone__mem_record){.size = buffer->size,
-                               .first = buffer->first,
-                               .last = buffer->last < n_steps ? buffer->last : n_steps - 1};
+        plan->records[plan->n_records++] = (hone__mem_record){
+            .size = buffer->size, .first = buffer->first, .last = buffer->last < n_steps ? buffer->last : n_steps - 1};
     }
     return hone__mem_plan(plan->records, plan->n_records, n_steps, b->model->config.use_mem_reuse, &plan->memory,
                           b->error);

@@ -10,8 +10,8 @@
  * Accuracy. The project allows outputs to differ by 1e-5*max(1, max|b|) + 1e-3*|b|. Largest error of one layer in units
  * of that, measured by bench/bench_conv over the layers of bench/shapes/conv.txt with uniform random inputs and
  * weights: direct, GEMM forms and depthwise 0.08; F(2,3) 0.1; F(4,3) 0.1 up to 256 channels, 0.32 at 512; F(6,3) 0.7 at
- * 64 channels, 0.96 at 128 and 1.25 at 512, so that it is applied up to 128 channels only and the cost model wants it to
- * be 10 % faster. Tests bound the same in units of fp32 epsilon times the sum of magnitudes.
+ * 64 channels, 0.96 at 128 and 1.25 at 512, so that it is applied up to 128 channels only and the cost model wants it
+ * to be 10 % faster. Tests bound the same in units of fp32 epsilon times the sum of magnitudes.
  *
  * 1-D convolutions are 2-D ones with h = r = 1. Kernels never read outside x, z, w and never write outside y
  * and the stated workspace. */

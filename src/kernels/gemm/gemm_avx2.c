@@ -11,7 +11,8 @@ static inline __attribute__((always_inline)) void gemm_transpose(__m256 *t) {
     u[i + 1] = _mm256_unpackhi_ps(t[i], t[i + 1]);
     PAIR(0)
     PAIR(2)
-    PAIR(4) PAIR(6)
+    PAIR(4)
+    PAIR(6)
 #define QUAD(i)                                                                                                        \
     v[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);                                                                    \
     v[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);                                                                \
