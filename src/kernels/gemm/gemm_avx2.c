@@ -18,11 +18,12 @@ static inline __attribute__((always_inline)) void gemm_transpose(__m256 *t) {
     v[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);                                                                \
     v[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44);                                                            \
     v[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
-        QUAD(0) QUAD(4)
+    QUAD(0)
+    QUAD(4)
 #define LANES(i)                                                                                                       \
     t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);                                                               \
     t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
-            LANES(0) LANES(1) LANES(2) LANES(3)
+    LANES(0) LANES(1) LANES(2) LANES(3)
 #undef PAIR
 #undef QUAD
 #undef LANES

@@ -12,7 +12,10 @@ static inline __attribute__((always_inline)) void gemm_transpose(__m512 *t) {
     PAIR(0)
     PAIR(2)
     PAIR(4)
-    PAIR(6) PAIR(8) PAIR(10) PAIR(12) PAIR(14)
+    PAIR(6)
+    PAIR(8)
+    PAIR(10)
+    PAIR(12) PAIR(14)
 #define QUAD(i)                                                                                                        \
     v[i] = _mm512_shuffle_ps(u[i], u[i + 2], 0x44);                                                                    \
     v[i + 1] = _mm512_shuffle_ps(u[i], u[i + 2], 0xee);                                                                \
