@@ -8,22 +8,25 @@ static inline __attribute__((always_inline)) void gemm_transpose(__m256 *t) {
     __m256 u[8], v[8];
 #define PAIR(i)                                                                                                        \
     u[i] = _mm256_unpacklo_ps(t[i], t[i + 1]);                                                                         \
-    u[i + 1] = _mm256_unpackhi_ps(t[i], t[i + 1]);
-    PAIR(0)
-    PAIR(2)
-    PAIR(4)
-    PAIR(6)
+    u[i + 1] = _mm256_unpackhi_ps(t[i], t[i + 1])
+    PAIR(0);
+    PAIR(2);
+    PAIR(4);
+    PAIR(6);
 #define QUAD(i)                                                                                                        \
     v[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);                                                                    \
     v[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);                                                                \
     v[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44);                                                            \
-    v[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
-    QUAD(0)
-    QUAD(4)
+    v[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee)
+    QUAD(0);
+    QUAD(4);
 #define LANES(i)                                                                                                       \
     t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);                                                               \
-    t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
-    LANES(0) LANES(1) LANES(2) LANES(3)
+    t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31)
+    LANES(0);
+    LANES(1);
+    LANES(2);
+    LANES(3);
 #undef PAIR
 #undef QUAD
 #undef LANES
