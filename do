@@ -176,7 +176,7 @@ usage: ./do VERB
   demo     installs what is missing, builds, runs `hone tune` on the bundled model and shows the report
   test     installs what is missing, builds and runs all tests
   build    builds build/hone
-  bench    runs the benchmarks and writes docs/benchmarks.md
+  bench    measures models and prints the table of docs/benchmarks.md
   fuzz     builds the fuzz targets and runs each for a while
   asan     all tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan     the threaded tests under ThreadSanitizer

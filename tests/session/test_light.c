@@ -18,7 +18,7 @@ static hone_status make_input(const hone_value_info *info, hone_tensor **out, ho
 }
 
 static bool run_light(const char *dir, const char *name, const char *level) {
-    char model[1024], expected[1024], message[300] = "";
+    char model[2048], expected[2048], message[300] = "";
     hone_error error;
     hone_options *options;
     hone_session *session = NULL;
