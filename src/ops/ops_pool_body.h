@@ -17,7 +17,7 @@ static void HONE_PASTE(max_run, REAL)(const pool_shape *s, const REAL *x, REAL *
                     int64_t k = ((start[0] + z * s->win.dilation[0]) * s->in[1] + start[1] + r * s->win.dilation[1]) *
                                     s->in[2] +
                                 start[2] + c * s->win.dilation[2];
-                    if (best < 0 || xp[k] > xp[best] || (xp[k] != xp[k] && xp[best] == xp[best]))
+                    if (best < 0 || xp[k] > xp[best] || (isnan((double)xp[k]) && !isnan((double)xp[best])))
                         best = k;
                 }
         /* A window wholly in the padding has no element: the lowest value stands for it. */
