@@ -21,6 +21,12 @@
     X(signal)                                                                                                          \
     X(contrib)                                                                                                         \
     X(contrib_attention)                                                                                               \
+    X(ml_encode)                                                                                                       \
+    X(ml_svm)                                                                                                          \
+    X(ml_tree)                                                                                                         \
+    X(text)                                                                                                            \
+    X(training)                                                                                                        \
+    X(contrib_quant)                                                                                                   \
     X(ml)                                                                                                              \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \

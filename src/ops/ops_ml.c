@@ -2,129 +2,20 @@
  *
  * Source: ONNX-ML operator specification; binary classifiers with one score get their second class as
  * ONNX Runtime gives it. */
-#include "ops/op_help.h"
+#include "ops/op_ml.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- scores ---- */
-
-typedef enum post_kind { POST_NONE, POST_SOFTMAX, POST_LOGISTIC, POST_SOFTMAX_ZERO } post_kind;
-
-static hone_status read_post(const hone__node *node, post_kind *out, hone_error *error) {
-    static const char *const names[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"};
-    const char *text = hone__node_attr_string(node, "post_transform", "NONE");
-    for (int i = 0; i < 4; i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (post_kind)i;
-            return HONE_OK;
-        }
-    return hone__fail(error, HONE_ERROR_UNSUPPORTED, "post_transform \"%s\" is not supported", text);
-}
-
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
-
-static void post_transform(post_kind kind, double *s, int64_t n) {
-    double max = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        max = fmax(max, s[i]);
-    for (int64_t i = 0; i < n && kind != POST_NONE; i++) {
-        bool zero = kind == POST_SOFTMAX_ZERO && s[i] == 0;
-        s[i] = kind == POST_LOGISTIC ? logistic(s[i]) : zero ? 0 : exp(s[i] - max);
-        sum += s[i];
-    }
-    for (int64_t i = 0; i < n && (kind == POST_SOFTMAX || kind == POST_SOFTMAX_ZERO); i++)
-        s[i] = sum > 0 ? s[i] / sum : 0;
-}
-
-/* Labels of a classifier: strings or integers. */
-typedef struct labels {
-    int64_t n;
-    const hone_string *strings;
-    const int64_t *ints;
-} labels;
-
-static labels read_labels(const hone__node *node, const char *strings, const char *ints) {
-    const hone__attr *s = hone__node_attr(node, strings), *i = hone__node_attr(node, ints);
-    if (s && s->type == HONE_ATTR_STRINGS && s->n > 0)
-        return (labels){(int64_t)s->n, s->strings, NULL};
-    if (i && i->type == HONE_ATTR_INTS)
-        return (labels){(int64_t)i->n, NULL, i->ints};
-    return (labels){0};
-}
-
-static hone_status put_label(hone_tensor *out, int64_t i, const labels *l, int64_t k, hone_error *error) {
-    if (!out)
-        return HONE_OK;
-    if (l->strings)
-        return hone_tensor_set_string(out, i, l->strings[k].data, l->strings[k].size, error);
-    ((int64_t *)out->data)[i] = l->ints[k];
-    return HONE_OK;
-}
-
-/* Rows of a [N,C] or [C] input. */
-static hone_status read_rows(hone__eval *ctx, const hone_tensor **x, int64_t *rows, int64_t *cols) {
-    HONE_TRY(hone__eval_tensor(ctx, 0, x));
-    if ((*x)->rank < 1 || (*x)->rank > 2)
-        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the input must have rank 1 or 2");
-    *rows = (*x)->rank == 2 ? (*x)->dims[0] : 1;
-    *cols = (*x)->dims[(*x)->rank - 1];
-    return HONE_OK;
-}
-
-static hone_status infer_scores(hone__infer *ctx, size_t i, int64_t n) {
-    hone__dim dims[2] = {hone__dim_unknown(), n >= 0 ? hone__dim_known(n) : hone__dim_unknown()};
-    if (hone__infer_has_rank(ctx, 0))
-        dims[0] = hone__infer_input(ctx, 0)->rank == 2 ? hone__infer_input(ctx, 0)->dims[0] : hone__dim_known(1);
-    return hone__infer_set(ctx, i, HONE_DTYPE_FLOAT, 2, dims);
-}
-
-static hone_status infer_classifier(hone__infer *ctx, labels l) {
-    hone__dim rows = hone__dim_unknown();
-    if (hone__infer_has_rank(ctx, 0))
-        rows = hone__infer_input(ctx, 0)->rank == 2 ? hone__infer_input(ctx, 0)->dims[0] : hone__dim_known(1);
-    HONE_TRY(hone__infer_set(ctx, 0, l.strings ? HONE_DTYPE_STRING : HONE_DTYPE_INT64, 1, &rows));
-    return ctx->n_out > 1 ? infer_scores(ctx, 1, -1) : HONE_OK;
-}
-
-/* Writes one row's label and scores. s has room for two; n = 1 with two labels is the binary case, where
- * `half`: the one score is a probability (threshold 0.5), else a margin (threshold 0). */
-static hone_status put_row(hone__eval *ctx, hone_tensor *label, float *scores, int64_t row, double *s, int64_t n,
-                           const labels *l, post_kind post, bool half, bool complement) {
-    int64_t best = 0;
-    if (n == 1 && l->n == 2) {
-        best = s[0] > (half ? 0.5 : 0);
-        double v = s[0];
-        if (post == POST_LOGISTIC && !half) {
-            s[0] = logistic(-v);
-            s[1] = logistic(v);
-        } else {
-            s[0] = complement ? 1 - v : -v;
-            s[1] = v;
-            post_transform(post == POST_LOGISTIC ? POST_NONE : post, s, 2);
-        }
-        n = 2;
-    } else {
-        for (int64_t i = 1; i < n; i++)
-            if (s[i] > s[best])
-                best = i;
-        post_transform(post, s, n);
-    }
-    for (int64_t i = 0; scores && i < n; i++)
-        scores[row * n + i] = (float)s[i];
-    return best < l->n ? put_label(label, row, l, best, ctx->error)
-                       : hone__eval_fail(ctx, HONE_ERROR_MODEL, "there are fewer labels than scores");
-}
-
 /* ---- linear models ---- */
 
 static hone_status infer_linear_classifier(hone__infer *ctx) {
-    return infer_classifier(ctx, read_labels(ctx->node, "classlabels_strings", "classlabels_ints"));
+    return hone__ml_infer_classifier(ctx, hone__ml_read_labels(ctx->node, "classlabels_strings", "classlabels_ints"));
 }
 
 static hone_status infer_linear_regressor(hone__infer *ctx) {
-    return infer_scores(ctx, 0, hone__node_attr_int(ctx->node, "targets", 1));
+    return hone__ml_infer_scores(ctx, 0, hone__node_attr_int(ctx->node, "targets", 1));
 }
 
 static hone_status linear_scores(hone__eval *ctx, int64_t targets, const double *x, int64_t row, int64_t cols,
@@ -149,12 +40,12 @@ static hone_status eval_linear_classifier(hone__eval *ctx) {
     const hone_tensor *x;
     const double *v;
     int64_t rows, cols;
-    post_kind post = POST_NONE;
+    hone__ml_post post = HONE_ML_NONE;
     void *s;
     hone_tensor *label, *scores = NULL;
-    HONE_TRY(read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(read_post(ctx->node, &post, ctx->error));
-    labels l = read_labels(ctx->node, "classlabels_strings", "classlabels_ints");
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
+    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
+    hone__ml_labels l = hone__ml_read_labels(ctx->node, "classlabels_strings", "classlabels_ints");
     size_t n_coef;
     hone__node_attr_floats(ctx->node, "coefficients", &n_coef);
     int64_t targets = cols ? (int64_t)n_coef / cols : 0, dims[2] = {rows, targets == 1 && l.n == 2 ? 2 : targets};
@@ -166,7 +57,7 @@ static hone_status eval_linear_classifier(hone__eval *ctx) {
     HONE_TRY(hone__eval_output(ctx, 1, HONE_DTYPE_FLOAT, 2, dims, &scores));
     for (int64_t r = 0; r < rows; r++) {
         HONE_TRY(linear_scores(ctx, targets, v, r, cols, s));
-        HONE_TRY(put_row(ctx, label, scores ? scores->data : NULL, r, s, targets, &l, post, false, true));
+        HONE_TRY(hone__ml_put_row(ctx, label, scores ? scores->data : NULL, r, s, targets, &l, post, false, true));
     }
     return HONE_OK;
 }
@@ -176,10 +67,10 @@ static hone_status eval_linear_regressor(hone__eval *ctx) {
     const double *v;
     double *y;
     int64_t rows, cols;
-    post_kind post = POST_NONE;
+    hone__ml_post post = HONE_ML_NONE;
     hone_tensor *out;
-    HONE_TRY(read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(read_post(ctx->node, &post, ctx->error));
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
+    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
     int64_t dims[2] = {rows, hone__node_attr_int(ctx->node, "targets", 1)};
     HONE_TRY(hone__eval_in_double(ctx, 0, &v));
     if (dims[1] < 1)
@@ -187,7 +78,7 @@ static hone_status eval_linear_regressor(hone__eval *ctx) {
     HONE_TRY(hone__eval_out_double(ctx, 0, HONE_DTYPE_FLOAT, 2, dims, &out, &y));
     for (int64_t r = 0; r < rows; r++) {
         HONE_TRY(linear_scores(ctx, dims[1], v, r, cols, y + r * dims[1]));
-        post_transform(post, y + r * dims[1], dims[1]);
+        hone__ml_post_transform(post, y + r * dims[1], dims[1]);
     }
     hone__eval_put_double(out, y);
     return HONE_OK;
@@ -209,7 +100,7 @@ static hone_status eval_normalizer(hone__eval *ctx) {
     hone_tensor *out;
     const char *norm = hone__node_attr_string(ctx->node, "norm", "MAX");
     bool l1 = strcmp(norm, "L1") == 0, l2 = strcmp(norm, "L2") == 0;
-    HONE_TRY(read_rows(ctx, &x, &rows, &cols));
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
     HONE_TRY(hone__eval_in_double(ctx, 0, &v));
     HONE_TRY(hone__eval_out_double(ctx, 0, HONE_DTYPE_FLOAT, x->rank, x->dims, &out, &y));
     for (int64_t r = 0; r < rows; r++) {
@@ -469,20 +360,20 @@ static hone_status tree_scores(hone__eval *ctx, const ensemble *e, const double 
 }
 
 static hone_status infer_tree_ensemble_classifier(hone__infer *ctx) {
-    return infer_classifier(ctx, read_labels(ctx->node, "classlabels_strings", "classlabels_int64s"));
+    return hone__ml_infer_classifier(ctx, hone__ml_read_labels(ctx->node, "classlabels_strings", "classlabels_int64s"));
 }
 
 static hone_status eval_tree_ensemble_classifier(hone__eval *ctx) {
     const hone_tensor *x;
     const double *v;
     int64_t rows, cols;
-    post_kind post = POST_NONE;
+    hone__ml_post post = HONE_ML_NONE;
     void *s;
     ensemble e = {0};
     hone_tensor *label, *scores = NULL;
-    HONE_TRY(read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(read_post(ctx->node, &post, ctx->error));
-    labels l = read_labels(ctx->node, "classlabels_strings", "classlabels_int64s");
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
+    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
+    hone__ml_labels l = hone__ml_read_labels(ctx->node, "classlabels_strings", "classlabels_int64s");
     HONE_TRY(read_nodes(ctx, &e));
     HONE_TRY(read_weights(ctx, "class", l.n, &e));
     bool one = l.n == 2, positive = true;
@@ -499,13 +390,14 @@ static hone_status eval_tree_ensemble_classifier(hone__eval *ctx) {
         HONE_TRY(tree_scores(ctx, &e, v + r * cols, cols, AGGREGATE_SUM, s, l.n));
         if (one && e.n_weights) /* all weights belong to one class: its score decides */
             ((double *)s)[0] = ((double *)s)[e.weights[0].target];
-        HONE_TRY(put_row(ctx, label, scores ? scores->data : NULL, r, s, one ? 1 : l.n, &l, post, positive, positive));
+        HONE_TRY(hone__ml_put_row(ctx, label, scores ? scores->data : NULL, r, s, one ? 1 : l.n, &l, post, positive,
+                                  positive));
     }
     return HONE_OK;
 }
 
 static hone_status infer_tree_ensemble_regressor(hone__infer *ctx) {
-    return infer_scores(ctx, 0, hone__node_attr_int(ctx->node, "n_targets", 1));
+    return hone__ml_infer_scores(ctx, 0, hone__node_attr_int(ctx->node, "n_targets", 1));
 }
 
 static hone_status eval_tree_ensemble_regressor(hone__eval *ctx) {
@@ -514,11 +406,11 @@ static hone_status eval_tree_ensemble_regressor(hone__eval *ctx) {
     const double *v;
     double *y;
     int64_t rows, cols;
-    post_kind post = POST_NONE;
+    hone__ml_post post = HONE_ML_NONE;
     ensemble e = {0};
     hone_tensor *out;
-    HONE_TRY(read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(read_post(ctx->node, &post, ctx->error));
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
+    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
     const char *text = hone__node_attr_string(ctx->node, "aggregate_function", "SUM");
     int kind = 0;
     while (kind < 4 && strcmp(kinds[kind], text) != 0)
@@ -532,7 +424,7 @@ static hone_status eval_tree_ensemble_regressor(hone__eval *ctx) {
     HONE_TRY(hone__eval_out_double(ctx, 0, HONE_DTYPE_FLOAT, 2, dims, &out, &y));
     for (int64_t r = 0; r < rows; r++) {
         HONE_TRY(tree_scores(ctx, &e, v + r * cols, cols, (aggregate_kind)kind, y + r * dims[1], dims[1]));
-        post_transform(post, y + r * dims[1], dims[1]);
+        hone__ml_post_transform(post, y + r * dims[1], dims[1]);
     }
     hone__eval_put_double(out, y);
     return HONE_OK;
