@@ -37,7 +37,8 @@ static hone_status read_tensor_type(const hone__tensor_type_proto *proto, bool i
         /* A negative value is how some exporters write "unknown". */
         if (HONE_PB_HAS(hone__dim_desc, dim, dim_value) && dim->dim_value >= 0)
             dims[i].value = dim->dim_value;
-        else if (dim->dim_param.size)
+        /* Paddle's exporter calls every open dim "?": that is no symbol, two of them need not agree. */
+        else if (dim->dim_param.size && !(dim->dim_param.size == 1 && dim->dim_param.data[0] == '?'))
             HONE_TRY(hone__model_text(arena, dim->dim_param, &dims[i].symbol, error));
     }
     if (hone__type_set_tensor(arena, out, dtype, rank, dims) != HONE_OK)

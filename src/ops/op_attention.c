@@ -25,7 +25,7 @@ static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i,
             keep[j] = dot;
         if (a->softcap > 0)
             dot = a->softcap * tanh(dot / a->softcap);
-        if (keep && a->scores_mode == 2)
+        if (keep && a->scores_mode == 1)
             keep[j] = dot;
         if (a->mask && (a->mask_cols == 0 || j < a->mask_cols))
             dot +=
@@ -34,7 +34,7 @@ static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i,
         if (a->window > 0 && j + a->window <= i + past)
             seen = false;
         row[j] = seen ? dot : -INFINITY;
-        if (keep && a->scores_mode == 1)
+        if (keep && a->scores_mode == 2)
             keep[j] = row[j];
     }
 }

@@ -25,7 +25,7 @@ typedef struct hone__attention {
     double *y;
     int64_t y_stride[3];
     double *scores;  /* [batch,heads,s,t] or NULL */
-    int scores_mode; /* 0: after scaling, 1: with mask, 2: with softcap, 3: after softmax */
+    int scores_mode; /* 0: after scaling, 1: with softcap, 2: with mask, 3: after softmax */
 } hone__attention;
 
 hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a);

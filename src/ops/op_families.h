@@ -27,6 +27,7 @@
     X(text)                                                                                                            \
     X(training)                                                                                                        \
     X(contrib_quant)                                                                                                   \
+    X(contrib_qlinear)                                                                                                 \
     X(ml)                                                                                                              \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
