@@ -130,6 +130,11 @@ typedef struct hone_tune_trial_hooks {
 /* The child's side: serves trials on file descriptor 3 and returns its exit code. */
 HONE_API int hone_tune_trial_main(const hone_tune_trial_hooks *hooks);
 
+/* Sets every key of a session that a configuration file holds, found where the tuner finds and writes it:
+ * under `onnx:`, else anywhere in the first document. Keys that are not a session's are left alone.
+ * Errors: NOT_FOUND, CONFIG (with file, line and position), IO. */
+HONE_API hone_status hone_tune_config_apply(const char *path, hone_options *options, hone_error *error);
+
 /* The store of measurements and of kernel choices (SQLite). A file that is damaged is set aside, one
  * that cannot be written is done without: `warning` (may be NULL) then receives a sentence. */
 typedef struct hone_tune_store hone_tune_store;

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/cli_inputs.h"
-#include "cli/cli_session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +76,7 @@ static double read_peak_rss_mb(void) {
 
 typedef struct child {
     hone_options *options;
+    hone_tune_store *store;
     hone_model *model;
     hone_session *session;
     hone_request *request;
@@ -105,7 +105,8 @@ static hone_status bind_inputs(const hone__bench_config *config, child *c, hone_
 
 static hone_status prepare(const hone__bench_config *config, child *c, hone__bench_start *start, hone_error *error) {
     hone_session_stats stats;
-    HONE_TRY(hone__session_options(config->sets, config->threads, config->level, &c->options, error));
+    HONE_TRY(
+        hone__session_options(&config->session, &c->options, &c->store, start->warning, sizeof start->warning, error));
     uint64_t begin = hone__now_ns();
     HONE_TRY(hone_model_open(config->model, &c->model, error));
     HONE_TRY(hone_session_create(c->model, c->options, &c->session, error));
@@ -113,7 +114,11 @@ static hone_status prepare(const hone__bench_config *config, child *c, hone__ben
     HONE_TRY(hone_request_create(c->session, &c->request, error));
     HONE_TRY(bind_inputs(config, c, start, error));
     begin = hone__now_ns();
-    HONE_TRY(hone_request_run(c->request, error));
+    hone_status status = hone_request_run(c->request, error);
+    if (status == HONE_ERROR_ARGUMENT) /* what a node refuses comes from the model, not from the command line */
+        error->status = status = HONE_ERROR_MODEL;
+    if (status != HONE_OK)
+        return status;
     start->first_run_ms = hone__ms_since(begin);
     hone_session_get_stats(c->session, &stats);
     start->n_threads = stats.n_intra_threads;

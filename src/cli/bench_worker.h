@@ -4,7 +4,7 @@
 #ifndef HONE_CLI_BENCH_WORKER_H
 #define HONE_CLI_BENCH_WORKER_H
 
-#include "cli/cli_args.h"
+#include "cli/cli_session.h"
 
 #include <hone/hone.h>
 #include <sys/types.h>
@@ -12,9 +12,9 @@
 typedef struct hone__bench_config {
     const char *model; /* path */
     const char *backend;
-    int64_t batch, threads; /* 0: not given */
-    const hone__cli_texts *shapes, *sets;
-    const char *level;
+    int64_t batch; /* 0: not given */
+    const hone__cli_texts *shapes;
+    hone__session_settings session;
     uint64_t seed;
 } hone__bench_config;
 
@@ -24,7 +24,8 @@ typedef struct hone__bench_start {
     int64_t batch;                /* first dimension of the first input that has two */
     int n_threads;
     char precision[16];
-    size_t n_assumed; /* dimensions taken as 1 */
+    size_t n_assumed;  /* dimensions taken as 1 */
+    char warning[400]; /* of the store of kernel choices, or "" */
 } hone__bench_start;
 
 typedef struct hone__bench_worker {

@@ -19,10 +19,6 @@ static void print_wrapped(const char *text, int indent) {
     int column = indent;
     for (const char *p = text; *p;) {
         int n = (int)strcspn(p, " \n");
-        if (column + n > WIDTH && column > indent) {
-            printf("\n%*s", indent, "");
-            column = indent;
-        }
         printf("%.*s", n, p);
         column += n;
         p += n;
@@ -31,11 +27,14 @@ static void print_wrapped(const char *text, int indent) {
             column = indent;
             p++;
         } else if (*p == ' ') {
-            if (column + 1 + (int)strcspn(p + 1, " \n") <= WIDTH) {
+            p++;
+            if (column + 1 + (int)strcspn(p, " \n") <= WIDTH) {
                 putchar(' ');
                 column++;
+            } else {
+                printf("\n%*s", indent, "");
+                column = indent;
             }
-            p++;
         }
     }
     putchar('\n');

@@ -101,8 +101,31 @@ static json_t *error_json(const hone_error *error) {
     return root;
 }
 
-int hone__cli_fail(hone__cli *cli, const hone_error *error) {
+/* What to do about an error that does not say it itself. */
+static void add_remedy(const hone__cli *cli, hone_error *error) {
+    switch (hone__exit_code(error->status)) {
+    case HONE_EXIT_USAGE:
+        hone__error_hint(error, "hone %s%s--help explains", cli->command, cli->command[0] ? " " : "");
+        break;
+    case HONE_EXIT_MACHINE:
+        hone__error_hint(error, "hone doctor says what this machine has");
+        break;
+    case HONE_EXIT_INTERNAL:
+        hone__error_hint(error, "this is a fault of hone: please report it with the model");
+        break;
+    default:
+        hone__error_hint(error, "mend it there, or give another %s",
+                         error->status == HONE_ERROR_CONFIG ? "configuration" : "model or data file");
+        break;
+    }
+}
+
+int hone__cli_fail(hone__cli *cli, const hone_error *cause) {
+    hone_error with_remedy = *cause, *error = &with_remedy;
     hone_status status = error->status == HONE_OK ? HONE_ERROR_INTERNAL : error->status;
+    error->status = status;
+    if (!error->hint[0])
+        add_remedy(cli, error);
     print_error(error);
     if (cli->json_path)
         hone__cli_write_json(cli, error_json(error), 0);

@@ -20,11 +20,11 @@ static const char *level_value(const char *level) {
     return level;
 }
 
-hone_status hone__session_options(const hone__cli_texts *sets, int64_t threads, const char *level, hone_options **out,
-                                  hone_error *error) {
+/* What was typed; it overrides the file. */
+static hone_status set_typed(const hone__session_settings *settings, hone_options *options, hone_error *error) {
+    const hone__cli_texts *sets = settings->sets;
     char key[128], number[32];
     hone_status status = HONE_OK;
-    HONE_TRY(hone_options_create(out, error));
     for (size_t i = 0; sets && i < sets->n; i++) {
         const char *equals = strchr(sets->items[i], '=');
         if (!equals || (size_t)(equals - sets->items[i]) >= sizeof key) {
@@ -33,18 +33,38 @@ hone_status hone__session_options(const hone__cli_texts *sets, int64_t threads, 
             goto cleanup;
         }
         snprintf(key, sizeof key, "%.*s", (int)(equals - sets->items[i]), sets->items[i]);
-        HONE_CHECK(hone_options_set(*out, key, equals + 1, error));
+        HONE_CHECK(hone_options_set(options, key, equals + 1, error));
     }
-    if (threads) {
-        snprintf(number, sizeof number, "%lld", (long long)threads);
-        HONE_CHECK(hone_options_set(*out, "intra_op_num_threads", number, error));
+    if (settings->threads) {
+        snprintf(number, sizeof number, "%lld", (long long)settings->threads);
+        HONE_CHECK(hone_options_set(options, "intra_op_num_threads", number, error));
     }
-    if (level)
-        HONE_CHECK(hone_options_set(*out, "graph_optimization_level", level_value(level), error));
+    if (settings->level)
+        HONE_CHECK(hone_options_set(options, "graph_optimization_level", level_value(settings->level), error));
 cleanup:
-    if (status != HONE_OK) {
+    if (status != HONE_OK)
         /* Wrong keys and values were typed here, so they are wrong usage rather than a bad file. */
         error->status = status = HONE_ERROR_ARGUMENT;
+    return status;
+}
+
+hone_status hone__session_options(const hone__session_settings *settings, hone_options **out, hone_tune_store **store,
+                                  char *warning, size_t warning_size, hone_error *error) {
+    hone_status status = HONE_OK;
+    *store = NULL;
+    warning[0] = 0;
+    HONE_TRY(hone_options_create(out, error));
+    if (settings->config)
+        HONE_CHECK(hone_tune_config_apply(settings->config, *out, error));
+    HONE_CHECK(set_typed(settings, *out, error));
+    const char *tunable = hone_options_get(*out, "tunable_op_enable");
+    if (tunable && !strcmp(tunable, "true")) {
+        HONE_CHECK(hone_tune_store_open(settings->store, store, warning, warning_size, error));
+        hone_choice_store choices = hone_tune_store_choices(*store);
+        hone_options_set_store(*out, &choices);
+    }
+cleanup:
+    if (status != HONE_OK) {
         hone_options_destroy(*out);
         *out = NULL;
     }

@@ -4,10 +4,22 @@
 
 #include "cli/cli.h"
 
-/* Session options from --set KEY=VALUE texts, --threads (0: default) and --level (NULL: default; "all" and
- * "ORT_ENABLE_ALL" both do). */
-hone_status hone__session_options(const hone__cli_texts *sets, int64_t threads, const char *level, hone_options **out,
-                                  hone_error *error);
+#include <hone/tune.h>
+
+/* What the command line says of a session. */
+typedef struct hone__session_settings {
+    const char *config;          /* --config: NULL or a configuration file; what follows comes after it */
+    const char *store;           /* --store: NULL: the tuner's own */
+    const hone__cli_texts *sets; /* --set KEY=VALUE */
+    int64_t threads;             /* --threads; 0: default */
+    const char *level;           /* --level; NULL: default; "all" and "ORT_ENABLE_ALL" both do */
+} hone__session_settings;
+
+/* Session options from these. *store is the tuner's store of kernel choices when tunable_op_enable asks for
+ * one, else NULL; it must outlive the session and is closed by hone_tune_store_close. `warning` then says
+ * what is wrong with it, or "". */
+hone_status hone__session_options(const hone__session_settings *settings, hone_options **out, hone_tune_store **store,
+                                  char *warning, size_t warning_size, hone_error *error);
 
 /* Reports a failure to make a session; for UNSUPPORTED, with the nodes at fault. */
 int hone__session_fail(hone__cli *cli, const hone_model *model, const hone_error *error);

@@ -15,7 +15,7 @@
 typedef struct bench_values {
     hone__cli_texts shapes, sets;
     hone__cli_ints batches, threads;
-    const char *backends, *level;
+    const char *backends, *level, *config, *store;
     int64_t warmup, runs, seed;
     double duration;
     bool samples;
@@ -41,6 +41,11 @@ static const hone__cli_option options[] = {
     {"seed", HONE_CLI_INT, AT(seed), "N", "seed of the made-up inputs (default 0)", 0, 0, 0},
     {"level", HONE_CLI_TEXT, AT(level), "LEVEL", "graph optimisation: disable_all, basic, extended, all (default)", 0,
      0, 0},
+    {"config", HONE_CLI_TEXT, AT(config), "FILE",
+     "take the session's settings from a config.yaml, as hone tune writes it; the options above and --set override it",
+     0, 0, 0},
+    {"store", HONE_CLI_TEXT, AT(store), "FILE",
+     "the tuner's store, read when tunable_op_enable is set (default $XDG_CACHE_HOME/hone/store.db)", 0, 0, 0},
     {"set", HONE_CLI_TEXTS, AT(sets), "KEY=VALUE", "any key of a session, as in config.yaml; may be repeated", 0, 0, 0},
     {"samples", HONE_CLI_FLAG, AT(samples), NULL, "put every timing into the JSON (samples_ms)", 0, 0, 0},
 };
@@ -250,6 +255,8 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
         variant *v = &variants[n_started];
         hone__progress_update(progress, progress_base, v->config.model);
         HONE_CHECK(hone__bench_worker_start(&v->config, &v->worker, error));
+        if (v->worker.start.warning[0] && !n_started)
+            hone__cli_remark(cli, "%s", v->worker.start.warning);
         snprintf(v->label, sizeof v->label, "%s threads=%d", v->config.backend, v->worker.start.n_threads);
     }
     HONE_CHECK(measure(values, variants, n, progress, progress_base, error));
@@ -292,10 +299,13 @@ static hone_status bench_all(const hone__cli *cli, const bench_values *values, c
         for (size_t b = 0; b < batches->n && status == HONE_OK; b++) {
             memset(variants, 0, n * sizeof *variants);
             for (size_t i = 0; i < n; i++)
-                variants[i].config = (hone__bench_config){models[m],         backends.items[i / threads->n],
-                                                          batches->items[b], threads->items[i % threads->n],
-                                                          &values->shapes,   &values->sets,
-                                                          values->level,     (uint64_t)values->seed};
+                variants[i].config = (hone__bench_config){.model = models[m],
+                                                          .backend = backends.items[i / threads->n],
+                                                          .batch = batches->items[b],
+                                                          .shapes = &values->shapes,
+                                                          .session = {values->config, values->store, &values->sets,
+                                                                      threads->items[i % threads->n], values->level},
+                                                          .seed = (uint64_t)values->seed};
             status = bench_group(cli, values, variants, n, &progress, base, results, comparisons, error);
             base += (double)n;
         }
@@ -336,7 +346,8 @@ const hone__command hone__command_bench = {
                "times with a 95 % interval (block bootstrap). Inputs are made up from the seed.",
     .examples = "  hone bench resnet50.onnx\n"
                 "  hone bench resnet50.onnx --batch 1,4,8 --threads 1,2 --runs 200\n"
-                "  hone bench a.onnx b.onnx --duration 5s --json results.json",
+                "  hone bench a.onnx b.onnx --duration 5s --json results.json\n"
+                "  hone bench resnet50.onnx --config config.yaml",
     .min_args = 1,
     .max_args = -1,
     .options = options,

@@ -106,8 +106,8 @@ static const char *human(double value, char *buf, size_t size) {
 static void describe_cost(const hone__cli *cli, const hone_model_cost *cost, bool is_known, size_t n_assumed,
                           json_t *json) {
     char a[32], b[32];
-    hone__cli_print(cli, "\n  %-18s%s(%sB)\n", "parameters", human((double)cost->parameters, a, sizeof a),
-                    human((double)cost->parameter_bytes, b, sizeof b));
+    hone__cli_print(cli, "\n  %-18s%s%s(%sB)\n", "parameters", human((double)cost->parameters, a, sizeof a),
+                    cost->parameters < 1000 ? "" : " ", human((double)cost->parameter_bytes, b, sizeof b));
     hone__json_set(json, "parameters", json_integer(cost->parameters));
     hone__json_set(json, "parameter_bytes", json_integer(cost->parameter_bytes));
     if (!is_known) {
@@ -208,6 +208,8 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     hone_model *model = NULL;
     hone_options *session_options = NULL;
     hone_session *session = NULL;
+    hone_tune_store *store = NULL; /* none: no tunable_op_enable here */
+    char warning[8];
     hone__input_shapes shapes = {0};
     hone_model_cost cost = {0};
     json_t *json = json_object();
@@ -224,7 +226,8 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
         status = HONE_OK;
     }
     if (status == HONE_OK && values->level)
-        status = hone__session_options(NULL, 0, values->level, &session_options, &error);
+        status = hone__session_options(&(hone__session_settings){.level = values->level}, &session_options, &store,
+                                       warning, sizeof warning, &error);
     if (status == HONE_OK && values->level)
         status = hone_session_create(model, session_options, &session, &error);
     if (status != HONE_OK) {

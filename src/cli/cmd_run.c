@@ -14,7 +14,7 @@
 
 typedef struct run_values {
     hone__cli_texts inputs, shapes, sets;
-    const char *image_size, *mean, *std, *layout, *output_dir, *expect, *level;
+    const char *image_size, *mean, *std, *layout, *output_dir, *expect, *level, *config, *store;
     double range, rtol, atol;
     bool bgr;
     int64_t seed, batch, threads;
@@ -58,6 +58,11 @@ static const hone__cli_option options[] = {
     {"threads", HONE_CLI_INT, AT(threads), "N", "threads (default: what affinity and cgroup quota give)", 0, 1024, 0},
     {"level", HONE_CLI_TEXT, AT(level), "LEVEL", "graph optimisation: disable_all, basic, extended, all (default)", 0,
      0, 0},
+    {"config", HONE_CLI_TEXT, AT(config), "FILE",
+     "take the session's settings from a config.yaml, as hone tune writes it; the options above and --set override it",
+     0, 0, 0},
+    {"store", HONE_CLI_TEXT, AT(store), "FILE",
+     "the tuner's store, read when tunable_op_enable is set (default $XDG_CACHE_HOME/hone/store.db)", 0, 0, 0},
     {"set", HONE_CLI_TEXTS, AT(sets), "KEY=VALUE", "any key of a session, as in config.yaml; may be repeated", 0, 0, 0},
 };
 
@@ -91,6 +96,8 @@ static hone_status image_options(const run_values *values, hone__image_options *
 typedef struct job {
     hone_model *model;
     hone_options *options;
+    hone_tune_store *store;
+    char warning[400]; /* of the store */
     hone_session *session;
     hone__input_shapes shapes;
     hone__run_tensors inputs, outputs, expected;
@@ -104,13 +111,15 @@ static void release(job *j) {
     hone__inputs_release(&j->shapes);
     hone_session_destroy(j->session);
     hone_options_destroy(j->options);
+    hone_tune_store_close(j->store);
     hone_model_close(j->model);
 }
 
 static hone_status infer(const run_values *values, const char *path, job *j, hone_error *error) {
     hone__image_options image;
     HONE_TRY(image_options(values, &image, error));
-    HONE_TRY(hone__session_options(&values->sets, values->threads, values->level, &j->options, error));
+    hone__session_settings settings = {values->config, values->store, &values->sets, values->threads, values->level};
+    HONE_TRY(hone__session_options(&settings, &j->options, &j->store, j->warning, sizeof j->warning, error));
     HONE_TRY(hone_model_open(path, &j->model, error));
     HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
     hone__run_source source = {&values->inputs, values->expect, &image, (uint64_t)values->seed, &j->shapes};
@@ -185,10 +194,15 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     hone_error error;
     job j = {0};
     hone_status status = infer(values, args[0], &j, &error);
+    if (j.warning[0])
+        hone__cli_remark(cli, "%s", j.warning);
     if (status != HONE_OK) {
         if (j.shapes.n_assumed && !values->expect && !error.hint[0])
             hone__error_hint(&error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
         int code = hone__session_fail(cli, j.model, &error);
+        /* The command line was right if it came this far: an argument that a node refuses is bad data. */
+        if (code == HONE_EXIT_USAGE && j.outputs.items)
+            code = HONE_EXIT_INPUT;
         release(&j);
         return code;
     }
@@ -229,7 +243,8 @@ const hone__command hone__command_run = {
     .examples = "  hone run model.onnx\n"
                 "  hone run resnet.onnx --input cat.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
                 "  hone run bert.onnx --input input_ids=ids.npy --input attention_mask=mask.npy -o out\n"
-                "  hone run model.onnx --expect test_data_set_0",
+                "  hone run model.onnx --expect test_data_set_0\n"
+                "  hone run model.onnx --config config.yaml",
     .min_args = 1,
     .max_args = 1,
     .options = options,

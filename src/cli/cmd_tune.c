@@ -300,7 +300,7 @@ static int run(hone__cli *cli, const void *values, char **args, int n_args) {
         status = hone_tune_run(&o, &result, &error);
     if (view.is_begun)
         hone__progress_clear(&view.progress);
-    if (status != HONE_OK && !result && n_assumed && error.status != HONE_ERROR_CONFIG)
+    if (status != HONE_OK && !result && n_assumed && error.status != HONE_ERROR_CONFIG && !error.hint[0])
         hone__error_hint(&error,
                          "%zu dimension%s of the inputs %s not given and taken as 1: give them with --shape "
                          "NAME=1x3x224x224 (hone inspect lists the inputs)",
@@ -323,10 +323,10 @@ const hone__command hone__command_tune = {
         "the default. config.yaml keeps every byte but the values that change (the old file stays as .bak); the keys\n"
         "expected_fps and fingerprint are added for later comparison. The report says what each key contributed.\n"
         "A space file has one key per line: \"intra_op_num_threads: [1, 2]\".",
-    .examples = "hone tune model.onnx --config config.yaml\n"
-                "hone tune model.onnx --quick --output report.md\n"
-                "hone tune model.onnx --grid 14 --batch 8 --objective throughput\n"
-                "hone tune model.onnx --space space.yaml --max-memory-mb 500 --budget 5m",
+    .examples = "  hone tune model.onnx --config config.yaml\n"
+                "  hone tune model.onnx --quick --output report.md\n"
+                "  hone tune model.onnx --grid 14 --batch 8 --objective throughput\n"
+                "  hone tune model.onnx --space space.yaml --max-memory-mb 500 --budget 5m",
     .min_args = 0,
     .max_args = 1,
     .options = options,

@@ -193,7 +193,9 @@ int main(int argc, char **argv) {
     int code = dispatch(&cli, argv, argc);
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE && errno != 0) {
-        fprintf(stderr, "hone: error: cannot write to standard output: %s.\n", strerror(errno));
+        fprintf(stderr,
+                "hone: error: cannot write to standard output: %s.\nhone: make room there, or send it elsewhere.\n",
+                strerror(errno));
         if (code == HONE_EXIT_DONE)
             code = HONE_EXIT_INPUT;
     }

@@ -80,7 +80,10 @@ static void describe_strings(const hone__cli *cli, const hone_tensor *t, json_t 
 static void describe_numbers(const hone__cli *cli, const hone_tensor *t, json_t *json) {
     summary s = summarize(t);
     json_t *top = json_array();
-    hone__cli_print(cli, "    min %.7g, max %.7g, mean %.7g", s.min, s.max, s.mean);
+    if (isnan(s.min) && !s.n_nan)
+        hone__cli_print(cli, "    no elements");
+    else
+        hone__cli_print(cli, "    min %.7g, max %.7g, mean %.7g", s.min, s.max, s.mean);
     if (s.n_nan)
         hone__cli_print(cli, ", %lld NaN", (long long)s.n_nan);
     hone__cli_print(cli, "\n");

@@ -6,11 +6,11 @@
 #include <string.h>
 
 static const char g_style[] =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 "
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1280px;margin:2em auto;padding:0 "
     "1em;color:#1c2733;background:#fff}"
     "table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}"
     "th,td{padding:.3em .7em;border-bottom:1px solid #d8dee6;text-align:left;vertical-align:top}"
-    "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}"
     "pre{background:#f2f5f8;padding:.8em 1em;overflow-x:auto;border-radius:4px}"
     "h1,h2,h3{line-height:1.2}h2{margin-top:2em;border-bottom:2px solid #d8dee6;padding-bottom:.2em}"
     "figure{margin:1.5em 0}figcaption{font-weight:600;margin-bottom:.5em}.chart{position:relative;height:380px}"

@@ -137,9 +137,33 @@ static void search(find_state *s, hone__config_node *node, bool in_section) {
     }
 }
 
+/* Each merged mapping is looked at once: what merges what merges may otherwise be exponential. */
+typedef struct merge_search {
+    const hone__config_node *seen[256];
+    size_t n_seen;
+    bool is_too_large; /* more mappings than that, or nested too deeply */
+    const char *name;
+    hone__config_place found;
+} merge_search;
+
+static bool enters(merge_search *s, const hone__config_node *map, int depth) {
+    for (size_t i = 0; i < s->n_seen; i++)
+        if (s->seen[i] == map)
+            return false;
+    if (depth == 60 || s->n_seen == sizeof s->seen / sizeof s->seen[0]) {
+        s->is_too_large = true;
+        return false;
+    }
+    s->seen[s->n_seen++] = map;
+    return true;
+}
+
 /* Through `<<: *a` or `<<: [*a, *b]`: the first that has the key wins. */
-static void search_merged(const hone__config_node *map, const char *name, int depth, hone__config_place *out) {
-    for (size_t i = 0; depth < 16 && map && !out->key && i + 1 < map->n_items; i += 2) {
+static void search_merged(merge_search *s, const hone__config_node *map, int depth) {
+    hone__config_place *out = &s->found;
+    if (!enters(s, map, depth))
+        return;
+    for (size_t i = 0; !out->key && i + 1 < map->n_items; i += 2) {
         if (map->items[i]->kind != HONE_CONFIG_SCALAR || strcmp(map->items[i]->text, "<<"))
             continue;
         const hone__config_node *merged = map->items[i + 1];
@@ -151,9 +175,10 @@ static void search_merged(const hone__config_node *map, const char *name, int de
             if (source->kind != HONE_CONFIG_MAP)
                 continue;
             for (size_t k = 0; k + 1 < source->n_items && !out->key; k += 2)
-                if (source->items[k]->kind == HONE_CONFIG_SCALAR && !strcmp(source->items[k]->text, name))
+                if (source->items[k]->kind == HONE_CONFIG_SCALAR && !strcmp(source->items[k]->text, s->name))
                     *out = (hone__config_place){source->items[k], source->items[k + 1], true};
-            search_merged(source, name, depth + 1, out);
+            if (!out->key)
+                search_merged(s, source, depth + 1);
         }
     }
 }
@@ -167,12 +192,18 @@ hone_status hone__config_find(const hone__config_tree *tree, const char *key, co
     find_state s = {.key = key, .filter = filter, .section = hone__config_section(tree, NULL), .best_rank = 3};
     search(&s, root, false);
     if (s.best_rank > 0) {
-        hone__config_place inherited = {0};
+        merge_search merged = {.name = key};
         if (s.section && s.section->kind == HONE_CONFIG_MAP)
-            search_merged(s.section, key, 0, &inherited);
-        if (inherited.key) {
-            *out = inherited;
+            search_merged(&merged, s.section, 0);
+        if (merged.found.key) {
+            *out = merged.found;
             return HONE_OK;
+        }
+        if (merged.is_too_large) {
+            hone_status status =
+                fail_node(file, s.section, error, "merges more mappings (\"<<\") than are followed", "onnx");
+            hone__error_hint(error, "write the keys that count under \"onnx:\" itself");
+            return status;
         }
     }
     if (s.n_best > 1) {

@@ -290,7 +290,7 @@ static size_t first_bad_utf8(const char *data, size_t size) {
 hone_status hone__config_tree_parse(const char *data, size_t size, const char *file, hone__config_tree *out,
                                     hone_error *error) {
     memset(out, 0, sizeof *out);
-    HONE_FAIL_IF(size > MAX_CONFIG_SIZE, error, HONE_ERROR_LIMIT, "%s has %zu bytes; a configuration may have 16 MB",
+    HONE_FAIL_IF(size > MAX_CONFIG_SIZE, error, HONE_ERROR_CONFIG, "%s has %zu bytes; a configuration may have 16 MB",
                  file, size);
     const char *nul = size ? memchr(data, 0, size) : NULL;
     if (nul) {

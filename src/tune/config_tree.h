@@ -56,7 +56,7 @@ typedef struct hone__config_tree {
     void *arena; /* owner of all nodes and texts */
 } hone__config_tree;
 
-/* Errors: CONFIG with the file, byte offset, line and column of the fault; LIMIT above 16 MB. */
+/* Errors: CONFIG with the file, byte offset, line and column of the fault; above 16 MB too. */
 hone_status hone__config_tree_parse(const char *data, size_t size, const char *file, hone__config_tree *out,
                                     hone_error *error);
 void hone__config_tree_deinit(hone__config_tree *tree);

@@ -31,6 +31,7 @@ hone_status hone__config_read_file(const char *path, hone__strbuf *out, hone_err
     struct stat st;
     if (fd < 0 && errno == ENOENT) {
         hone_status status = hone__fail(error, HONE_ERROR_NOT_FOUND, "%s: there is no such file", path);
+        hone__error_hint(error, "check the path");
         hone__error_file(error, path, -1);
         return status;
     }
@@ -52,7 +53,8 @@ hone_status hone__config_read_file(const char *path, hone__strbuf *out, hone_err
             hone__strbuf_append(out, chunk, (size_t)n);
         if (status == HONE_OK && out->size > MAX_FILE) {
             status =
-                hone__fail(error, HONE_ERROR_LIMIT, "%s has more than the 16 MB that a configuration may have", path);
+                hone__fail(error, HONE_ERROR_CONFIG, "%s has more than the 16 MB that a configuration may have", path);
+            hone__error_hint(error, "give the program's own settings a file of their own");
             hone__error_file(error, path, -1);
         }
     }

@@ -104,6 +104,27 @@ hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *p
     return status;
 }
 
+hone_status hone_tune_config_apply(const char *path, hone_options *options, hone_error *error) {
+    hone__strbuf text;
+    hone__config_tree tree = {0};
+    hone__arena arena;
+    hone__strbuf_init(&text);
+    hone__arena_init(&arena);
+    hone_status status = hone__config_read_file(path, &text, error);
+    if (status == HONE_OK)
+        status = hone__config_tree_parse(hone__strbuf_text(&text), text.size, path, &tree, error);
+    if (status == HONE_OK)
+        status = hone__config_check(&tree, path, error);
+    for (size_t i = 0; status == HONE_OK && i < hone_option_count(); i++) {
+        const char *value = NULL;
+        status = read_key(&tree, path, hone_option_get_info(i)->key, options, &arena, &value, error);
+    }
+    hone__config_tree_deinit(&tree);
+    hone__arena_deinit(&arena);
+    hone__strbuf_deinit(&text);
+    return status;
+}
+
 /* What the file should say ----------------------------------------------------------------------- */
 
 typedef struct wanted {

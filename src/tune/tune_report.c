@@ -76,8 +76,12 @@ static void put_environment(hone__report *doc, const hone_tune_result *r) {
 static void put_ranking(hone__report *doc, const hone_tune_result *r) {
     hone__report_heading(doc, 2, "Ranking");
     hone__report_text(
-        doc, "Gain is the default's time divided by the setting's, measured in alternating blocks; in brackets "
-             "its 95 %% interval. Above 1 is faster.");
+        doc,
+        "Gain is the default's time divided by the setting's, measured in alternating blocks; in brackets "
+        "its 95 %% interval. Above 1 is faster. FPS is samples over the %s time.",
+        r->options.objective == HONE_TUNE_P99          ? "99th-percentile"
+        : r->options.objective == HONE_TUNE_THROUGHPUT ? "mean"
+                                                       : "median");
     hone__report_table(
         doc,
         ">Rank|Setting|Changed from the default|>FPS|>Mean ms|>p50 ms|>p95 ms|>p99 ms|>Gain|>Memory MB|>Init ms|Note");
@@ -199,8 +203,9 @@ static void put_chart(hone__report *doc, const char *title, json_t *config) {
     json_decref(config);
 }
 
-static json_t *axis(const char *title) {
-    return json_pack("{s:s,s:{s:b,s:s}}", "type", "linear", "title", "display", 1, "text", title);
+/* scale: "linear" or "logarithmic". */
+static json_t *axis(const char *title, const char *scale) {
+    return json_pack("{s:s,s:{s:b,s:s}}", "type", scale, "title", "display", 1, "text", title);
 }
 
 static void put_charts(hone__report *doc, hone_tune_result *r) {
@@ -230,15 +235,17 @@ static void put_charts(hone__report *doc, hone_tune_result *r) {
     }
     put_chart(doc, "Latency distribution per setting (ms at each percentile)",
               json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", lines, "options",
-                        "scales", "x", axis("percentile"), "y", axis("ms")));
+                        "scales", "x", axis("percentile", "linear"), "y",
+                        axis("ms (logarithmic: a rare slow run must not hide the rest)", "logarithmic")));
     put_chart(doc, "Speed-up over the default, with 95 % intervals",
               json_pack("{s:s,s:{s:o,s:[{s:s,s:o,s:s,s:b},{s:s,s:o,s:s,s:b}]},s:{s:s,s:{s:o}}}", "type", "bar", "data",
                         "labels", labels, "datasets", "label", "gain", "data", marks, "backgroundColor", "#1c2733",
                         "grouped", 0, "label", "95 % interval", "data", bars, "backgroundColor", "#9ec3e6", "grouped",
-                        0, "options", "indexAxis", "y", "scales", "x", axis("default's time / setting's time")));
+                        0, "options", "indexAxis", "y", "scales", "x",
+                        axis("default's time / setting's time", "linear")));
     put_chart(doc, "Speed against memory",
               json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", points, "options",
-                        "scales", "x", axis("peak memory, MB"), "y", axis("FPS")));
+                        "scales", "x", axis("peak memory, MB", "linear"), "y", axis("FPS", "linear")));
 }
 
 /* ------------------------------------------------------------------------------------------------ */

@@ -148,6 +148,11 @@ static hone_status probe(tune_state *s, hone_error *error) {
     n = n < 3 ? 3 : n > 64 ? 64 : n;
     if (status == HONE_OK)
         status = s->runner.run(s->runner.user, s->baseline, n, ms, error);
+    if (status == HONE_ERROR_CANCELLED) { /* by the budget: a limit of the user's, no fault of ours */
+        status = hone__fail(error, HONE_ERROR_LIMIT, "the time budget ended before the default could be measured");
+        hone__error_hint(error, "give a larger --budget; --dry-run says how long everything takes");
+        return status;
+    }
     if (status != HONE_OK) {
         if (error && !error->hint[0])
             hone__error_hint(error, "the default settings must run before others can be compared with them");
@@ -216,8 +221,8 @@ static void announce_plan(tune_state *s) {
     const hone__plan *p = &r->plan;
     hone__tune_note(r, false, "%zu combinations, %zu distinct on this machine%s", p->n_combinations,
                     p->n + (p->n_like_default > 0), p->n_like_default ? " (the default is one of them)" : "");
-    hone__tune_note(r, false, "%zu trials of %d warm-up and %d timed runs, about %.0f s", p->n, p->warmup, p->runs,
-                    ceil(p->eta_s));
+    hone__tune_note(r, false, "%zu trial%s of %d warm-up and %d timed runs, about %.0f s", p->n, p->n == 1 ? "" : "s",
+                    p->warmup, p->runs, ceil(p->eta_s));
     if (*p->no_effect)
         hone__tune_note(r, false, "no effect on this backend, not varied: %s", p->no_effect);
     for (const char *line = p->merge_reasons; *line;) {

@@ -458,6 +458,72 @@ static void test_bench_duration(void **state) {
     json_decref(json);
 }
 
+static void write_file(const char *path, const char *text) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A tuned configuration is used by run and bench: the keys are found where the tuner writes them. */
+static void test_config(void **state) {
+    (void)state;
+    write_file(temp("good.yaml"), "# ours\nservice: {port: 80, backend: redis}\nonnx: {intra_op_num_threads: 1, # one\n"
+                                  "  expected_fps: 3.5}\n");
+    run("bench", data("mlp.onnx"), "--runs", "3", "--config", temp("good.yaml"), "--json", "-", NULL);
+    expect_code(0);
+    json_t *json = json_out(), *r = json_array_get(json_object_get(json, "results"), 0);
+    assert_int_equal(json_integer_value(json_object_get(r, "threads")), 1);
+    json_decref(json);
+    /* What is typed comes after the file. */
+    run("bench", data("mlp.onnx"), "--runs", "3", "--config", temp("good.yaml"), "--threads", "2", "--json", "-", NULL);
+    expect_code(0);
+    json = json_out();
+    r = json_array_get(json_object_get(json, "results"), 0);
+    assert_int_equal(json_integer_value(json_object_get(r, "threads")), 2);
+    json_decref(json);
+    assert_int_equal(run("run", data("mlp.onnx"), "--config", temp("good.yaml"), NULL), 0);
+    write_file(temp("bad.yaml"), "onnx:\n  intra_op_num_threads: many\n");
+    static const char *const commands[] = {"run", "bench"};
+    for (int i = 0; i < 2; i++) {
+        run(commands[i], data("mlp.onnx"), "--config", temp("bad.yaml"), NULL);
+        expect_error(3, "bad.yaml, line 2");
+        run(commands[i], data("mlp.onnx"), "--config", temp("missing.yaml"), NULL);
+        expect_error(3, "missing.yaml");
+        run(commands[i], data("mlp.onnx"), "--set", "no_such_key=1", "--config", temp("good.yaml"), NULL);
+        expect_error(2, "no_such_key");
+    }
+    /* The store of kernel choices is opened only when the settings ask for it. */
+    run("run", data("mlp.onnx"), "--store", temp("choices.db"), NULL);
+    expect_code(0);
+    assert_int_not_equal(access(temp("choices.db"), F_OK), 0);
+    write_file(temp("tunable.yaml"), "onnx:\n  tunable_op_enable: true\n  tunable_op_tuning_enable: true\n");
+    for (int i = 0; i < 2; i++) {
+        run(commands[i], data("mlp.onnx"), "--config", temp("tunable.yaml"), "--store", temp("choices.db"), NULL);
+        expect_code(0);
+        assert_int_equal(unlink(temp("choices.db")), 0);
+    }
+    write_file(temp("choices.db"), "this is not a store of ours, and too long to be taken for an empty one ");
+    run("run", data("mlp.onnx"), "--config", temp("tunable.yaml"), "--store", temp("choices.db"), NULL);
+    expect_code(0);
+    expect_text(last.err, "damaged");
+}
+
+/* A node that refuses its data is a bad input, not wrong usage. */
+static void test_bad_data_at_run_time(void **state) {
+    (void)state;
+    run("run", data("gather_outside.onnx"), NULL);
+    expect_code(3);
+    expect_text(last.err, "99");
+    expect_error(3, "99"); /* with a remedy, though the node names none */
+    run("bench", data("gather_outside.onnx"), NULL);
+    expect_error(3, "99");
+    run("tune", data("mlp.onnx"), "--quick", "--grid", "14", NULL);
+    expect_error(2, "exclude each other");
+    run("tune", data("mlp.onnx"), "--budget", "1ms", "--output", "none", "--store", temp("budget.db"), NULL);
+    expect_error(4, "budget");
+}
+
 static void test_doctor(void **state) {
     (void)state;
     assert_int_equal(run("doctor", NULL), 0);
@@ -526,6 +592,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_run_inputs),     cmocka_unit_test(test_run_output_dir),
         cmocka_unit_test(test_run_expect),     cmocka_unit_test(test_run_images),
         cmocka_unit_test(test_bench),          cmocka_unit_test(test_bench_duration),
+        cmocka_unit_test(test_config),         cmocka_unit_test(test_bad_data_at_run_time),
         cmocka_unit_test(test_doctor),         cmocka_unit_test(test_outputs_that_fail),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

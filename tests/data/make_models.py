@@ -94,6 +94,10 @@ np.savez(path("npy", "stored.npz"), first=a, x=x)
 np.savez_compressed(path("npy", "deflated.npz"), first=np.tile(a, (20, 1)), x=x)
 np.savez(path("npy", "single.npz"), other=a)
 
+# A node that refuses its data when it runs: index 99 of 4 rows.
+save("gather_outside", [helper.make_node("Gather", ["x", "i"], ["y"], axis=0)], [value("x", F, [4, 2])],
+     [value("y", F, [1, 2])], [numpy_helper.from_array(np.array([99], np.int64), "i")])
+
 # Images, and what Pillow makes of them when it resizes.
 pixels = random.integers(0, 256, (7, 9, 3), dtype=np.uint8)
 rgb = Image.fromarray(pixels)

@@ -460,8 +460,32 @@ static void test_files(void **state) {
     hone__strbuf_deinit(&now);
 }
 
+/* Merges of merges of merges: 9 to the power of 20 ways to walk, and 20 mappings to look at. */
+static void test_merge_bomb(void **state) {
+    (void)state;
+    char text[4096] = "a: &a {x: 1}\n";
+    size_t n = strlen(text);
+    for (int i = 1; i <= 20; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%c: &%c\n  <<: [", 'a' + i, 'a' + i);
+        for (int k = 0; k < 9; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s*%c", k ? "," : "", 'a' + i - 1);
+        n += (size_t)snprintf(text + n, sizeof text - n, "]\n");
+    }
+    n += (size_t)snprintf(text + n, sizeof text - n, "onnx:\n  <<: [*u, *u]\n");
+    hone__strbuf out;
+    hone_error error;
+    const hone__config_change change = SEARCH;
+    hone__strbuf_init(&out);
+    alarm(20); /* ends the test if the walk does not end */
+    assert_int_equal(hone__config_edit(text, n, "bomb", &change, 1, NULL, &out, &error), HONE_OK);
+    alarm(0);
+    assert_non_null(strstr(out.data, "<<: [*u, *u]\n  cudnn_conv_algo_search: EXHAUSTIVE\n"));
+    hone__strbuf_deinit(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_random),
-                                       cmocka_unit_test(test_damage), cmocka_unit_test(test_files)};
+                                       cmocka_unit_test(test_damage), cmocka_unit_test(test_merge_bomb),
+                                       cmocka_unit_test(test_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
