@@ -147,7 +147,6 @@ static hone_status legacy_view(const hone__node *node, const hone_tensor *a, con
     return HONE_OK;
 }
 
-/* PRelu's slope is broadcast to x in one direction only, which the common shape satisfies when valid. */
 static void apply(const binary *row, hone__walk *walk, const hone_tensor *a, const hone_tensor *b, hone_tensor *y) {
     bool is_real = !hone__is_int(a->dtype) || !hone__is_int(b->dtype);
     bool is_natural = a->dtype == HONE_DTYPE_UINT64 && row->natural;
@@ -210,29 +209,30 @@ static hone_status eval_binary(hone__eval *ctx) { return run_binary(ctx, ctx->in
 static hone_status eval_compare(hone__eval *ctx) { return run_binary(ctx, HONE_DTYPE_BOOL); }
 
 static hone_status eval_prelu(hone__eval *ctx) {
-    if (ctx->in[0]->dtype == HONE_DTYPE_UINT32 || ctx->in[0]->dtype == HONE_DTYPE_UINT64) {
-        hone_tensor *copy;
-        HONE_TRY(hone_tensor_clone(ctx->in[0], &copy, ctx->error));
-        return ctx->output_take(ctx, 0, copy);
-    }
-    /* Opsets 1 and 6: one slope per channel. */
-    if (ctx->node->op->since < 7 && ctx->in[1]->rank == 1 && ctx->in[0]->rank > 1) {
-        hone_tensor slope = *ctx->in[1];
-        slope.rank = ctx->in[0]->rank - 1;
+    const hone_tensor *x = ctx->in[0];
+    hone_tensor slope = *ctx->in[1];
+    if (ctx->node->op->since < 7 && slope.rank == 1 && x->rank > 1) { /* one slope per channel */
+        slope.rank = x->rank - 1;
         for (int d = 1; d < slope.rank; d++)
             slope.dims[d] = 1;
-        const hone_tensor *in[] = {ctx->in[0], &slope};
-        hone__walk walk;
-        int64_t dims[HONE_MAX_RANK];
-        int rank;
-        hone_tensor *y;
-        HONE_TRY(hone__walk_init(&walk, in, 2, dims, &rank, ctx->error));
-        HONE_TRY(hone__eval_output(ctx, 0, ctx->in[0]->dtype, rank, dims, &y));
-        if (y)
-            apply(table_row(ctx->node), &walk, in[0], in[1], y);
-        return HONE_OK;
     }
-    return eval_binary(ctx);
+    const hone_tensor *in[] = {x, &slope};
+    hone__walk walk;
+    int64_t dims[HONE_MAX_RANK];
+    int rank;
+    hone_tensor *y;
+    HONE_TRY(hone__walk_init(&walk, in, 2, dims, &rank, ctx->error));
+    if (rank != x->rank || (rank && memcmp(dims, x->dims, (size_t)rank * sizeof *dims) != 0))
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the slope cannot be broadcast to the input's shape");
+    if (x->dtype == HONE_DTYPE_UINT32 || x->dtype == HONE_DTYPE_UINT64) { /* never below 0: x itself */
+        hone_tensor *copy;
+        HONE_TRY(hone_tensor_clone(x, &copy, ctx->error));
+        return ctx->output_take(ctx, 0, copy);
+    }
+    HONE_TRY(hone__eval_output(ctx, 0, x->dtype, rank, dims, &y));
+    if (y)
+        apply(table_row(ctx->node), &walk, x, &slope, y);
+    return HONE_OK;
 }
 
 /* Two inputs at a time, each result broadcast further by the next input. Sums of floats are kept in double
@@ -317,6 +317,25 @@ static hone_status infer_as(hone__infer *ctx, hone_dtype fixed) {
 static hone_status infer_binary(hone__infer *ctx) { return infer_as(ctx, HONE_DTYPE_UNDEFINED); }
 static hone_status infer_compare(hone__infer *ctx) { return infer_as(ctx, HONE_DTYPE_BOOL); }
 static hone_status infer_same(hone__infer *ctx) { return hone__infer_same(ctx, 0, 0); }
+
+/* The slope is broadcast to x, never x to the slope; before opset 7 a vector has one slope per channel. */
+static hone_status infer_prelu(hone__infer *ctx) {
+    const hone__type *x = hone__infer_input(ctx, 0), *slope = hone__infer_input(ctx, 1);
+    if (hone__infer_has_rank(ctx, 0) && hone__infer_has_rank(ctx, 1)) {
+        bool per_channel = ctx->node->op->since < 7 && slope->rank == 1 && x->rank > 1;
+        if (slope->rank > x->rank)
+            return hone__infer_fail(ctx, HONE_ERROR_SHAPE, "the slope has rank %d, more than the input's %d",
+                                    slope->rank, x->rank);
+        for (int i = 0; i < slope->rank; i++) {
+            int64_t want = x->dims[per_channel ? 1 : x->rank - slope->rank + i].value, got = slope->dims[i].value;
+            if (got >= 0 && got != 1 && want >= 0 && got != want)
+                return hone__infer_fail(ctx, HONE_ERROR_SHAPE,
+                                        "the slope's dimension %d is %lld, which does not fit the input's %lld", i,
+                                        (long long)got, (long long)want);
+        }
+    }
+    return hone__infer_same(ctx, 0, 0);
+}
 
 static hone_status infer_variadic(hone__infer *ctx) {
     hone__dim dims[HONE_MAX_RANK];
@@ -403,7 +422,7 @@ static const hone__op_attr a_direction[] = {{"direction", HONE_ATTR_STRING, true
     ROW(name, 1, IEEE, 3, a_legacy), ROW(name, 6, WIDE, 2, a_legacy), ROW(name, 7, WIDE, 0, NULL),                     \
         ROW(name, 13, WIDE16, 0, NULL), ROW(name, 14, NUMERIC, 0, NULL)
 #define PRELU(since, set, n_attrs)                                                                                     \
-    { "", "PRelu", since, FLAGS, 2, 2, 1, 1, n_attrs, in_##set, out_##set, a_old, infer_same, eval_prelu, NULL }
+    { "", "PRelu", since, FLAGS, 2, 2, 1, 1, n_attrs, in_##set, out_##set, a_old, infer_prelu, eval_prelu, NULL }
 
 static const hone__op g_rows[] = {
     ARITHMETIC("Add"),

@@ -317,6 +317,27 @@ static hone_status stacked_type(hone__infer *ctx, const hone__type *item, int64_
     return hone__infer_set(ctx, out, item->dtype, item->rank + 1, dims);
 }
 
+/* A state's element type is the same in every step, so that it does not depend on how many there are. An
+ * optional that goes in may come out as what it held (the standard's own tests do so): its type is unknown. */
+static hone_status check_state(hone__infer *ctx, const hone__type *before, hone__type *after, size_t i) {
+    if (!before || !before->is_known || !after->is_known)
+        return HONE_OK;
+    if (before->kind == HONE_KIND_OPTIONAL && after->kind != HONE_KIND_OPTIONAL) {
+        *after = (hone__type){.rank = -1};
+        return HONE_OK;
+    }
+    if (before->kind != after->kind)
+        return hone__infer_fail(ctx, HONE_ERROR_TYPE, "state %zu comes out of the body as another kind of value", i);
+    if (before->kind == HONE_KIND_TENSOR && before->dtype && after->dtype && before->dtype != after->dtype)
+        return hone__infer_fail(ctx, HONE_ERROR_TYPE, "state %zu goes into the body as %s and comes out as %s", i,
+                                hone_dtype_name(before->dtype), hone_dtype_name(after->dtype));
+    return HONE_OK;
+}
+
+static const hone__type *state_type(const hone__type *before, const hone__type *after) {
+    return !after->is_known && before && before->kind != HONE_KIND_OPTIONAL ? before : after;
+}
+
 static hone_status infer_loop(hone__infer *ctx) {
     hone__graph *body = body_of(ctx->node, "body");
     if (!body || ctx->n_in < 2 || body->n_inputs != ctx->n_in || body->n_outputs < ctx->n_in - 1)
@@ -334,10 +355,11 @@ static hone_status infer_loop(hone__infer *ctx) {
         in[i] = &types[i];
     }
     HONE_TRY(infer_body(ctx, body, in, ctx->n_in, &out));
+    for (size_t i = 0; i < n_state; i++)
+        HONE_TRY(check_state(ctx, hone__infer_input(ctx, 2 + i), &out[1 + i], i));
     for (size_t i = 0; i < ctx->n_out && 1 + i < body->n_outputs; i++) {
         if (i < n_state)
-            HONE_TRY(
-                without_shape(ctx, out[1 + i].is_known ? &out[1 + i] : hone__infer_input(ctx, 2 + i), &ctx->out[i]));
+            HONE_TRY(without_shape(ctx, state_type(hone__infer_input(ctx, 2 + i), &out[1 + i]), &ctx->out[i]));
         else
             HONE_TRY(stacked_type(ctx, &out[1 + i], 0, hone__dim_unknown(), i));
     }
@@ -575,6 +597,8 @@ static hone_status infer_scan(hone__infer *ctx) {
             types[i].dims[d] = x->dims[d + drop];
     }
     HONE_TRY(infer_body(ctx, body, in, n, &out));
+    for (size_t i = 0; i < n_state && i < body->n_outputs; i++)
+        HONE_TRY(check_state(ctx, in[i], &out[i], i));
     for (size_t i = 0; i < ctx->n_out && i < body->n_outputs; i++) {
         bool is_scan = i >= n_state;
         if (first == 1) {

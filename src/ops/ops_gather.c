@@ -56,6 +56,8 @@ static hone_status eval_gather(hone__eval *ctx) {
     HONE_TRY(hone__eval_output(ctx, 0, x->dtype, n, dims, &out));
     int64_t outer = hone__dims_product(x->dims, 0, axis), inner = hone__dims_product(x->dims, axis + 1, x->rank);
     int64_t count = hone__tensor_count(i), at = 0;
+    for (int64_t k = 0; k < count; k++) /* wrong even when nothing is taken */
+        HONE_TRY(check_index(ctx, index[k], x->dims[axis], &at));
     for (int64_t o = 0; out && inner > 0 && o < outer; o++)
         for (int64_t k = 0; k < count; k++) {
             HONE_TRY(check_index(ctx, index[k], x->dims[axis], &at));

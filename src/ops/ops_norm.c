@@ -62,7 +62,9 @@ static hone_status eval_batch_normalization(hone__eval *ctx) {
     double *y, *stats[4] = {0};
     hone_tensor *out, *stat_out[4] = {0};
     HONE_TRY(hone__eval_tensor(ctx, 0, &x));
-    int64_t n = x->rank ? x->dims[0] : 1, c = x->rank > 1 ? x->dims[1] : 1;
+    if (x->rank < 1)
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "needs an input of rank 1 or more");
+    int64_t n = x->dims[0], c = x->rank > 1 ? x->dims[1] : 1;
     int64_t inner = x->rank > 2 ? hone__dims_product(x->dims, 2, x->rank) : 1;
     if (hone__node_attr_int(ctx->node, "spatial", 1) == 0) { /* opset < 9: statistics per element */
         c *= inner;
@@ -150,12 +152,9 @@ static hone_status eval_group_normalization(hone__eval *ctx) {
 
 /* ---- Layer and RMS ---- */
 
-static hone_status infer_layer_normalization(hone__infer *ctx) {
-    bool rms = ctx->n_out < 2;
+/* Mean and inverse deviation, the outputs after the first: one number per normalised slice. */
+static hone_status infer_statistics(hone__infer *ctx) {
     hone_dtype dtype = hone__infer_dtype(ctx, 0), stat = dtype == HONE_DTYPE_DOUBLE ? dtype : HONE_DTYPE_FLOAT;
-    HONE_TRY(hone__infer_same(ctx, 0, 0));
-    if (rms)
-        return HONE_OK;
     for (size_t i = 1; i < ctx->n_out; i++) {
         if (!hone__infer_has_rank(ctx, 0)) {
             HONE_TRY(hone__infer_set_dtype(ctx, i, stat));
@@ -172,8 +171,15 @@ static hone_status infer_layer_normalization(hone__infer *ctx) {
     return HONE_OK;
 }
 
-/* RMSNormalization gives its scale's type; SimplifiedLayerNormalization is the same operator. */
+static hone_status infer_layer_normalization(hone__infer *ctx) {
+    HONE_TRY(hone__infer_same(ctx, 0, 0));
+    return infer_statistics(ctx);
+}
+
+/* RMSNormalization gives its scale's type; SimplifiedLayerNormalization is the same operator with the
+ * inverse deviation as second output. */
 static hone_status infer_rms_normalization(hone__infer *ctx) {
+    HONE_TRY(infer_statistics(ctx));
     if (!hone__infer_has_rank(ctx, 0))
         return hone__infer_set_dtype(ctx, 0, hone__infer_dtype(ctx, 1));
     const hone__type *x = hone__infer_input(ctx, 0);
@@ -206,8 +212,9 @@ static hone_status layer_norm(hone__eval *ctx, bool rms) {
     hone_dtype stat = x->dtype == HONE_DTYPE_DOUBLE ? x->dtype : HONE_DTYPE_FLOAT;
     if (!rms && ctx->n_out > 1)
         HONE_TRY(hone__eval_out_double(ctx, 1, stat, x->rank, stat_dims, &mean_out, &means));
-    if (!rms && ctx->n_out > 2)
-        HONE_TRY(hone__eval_out_double(ctx, 2, stat, x->rank, stat_dims, &inv_out, &inverses));
+    size_t inverse_at = rms ? 1 : 2;
+    if (ctx->n_out > inverse_at)
+        HONE_TRY(hone__eval_out_double(ctx, inverse_at, stat, x->rank, stat_dims, &inv_out, &inverses));
     double eps = hone__node_attr_float(ctx->node, "epsilon", 1e-5f);
     for (int64_t o = 0; o < outer; o++) {
         const double *row = v + o * n;

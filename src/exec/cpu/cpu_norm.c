@@ -34,7 +34,9 @@ static hone_status plan_softmax(const void *state, hone__cpu_plan *ctx) {
     const hone_norm_row *row = hone_norm_select(ctx->config->isa);
     const bool is_log = strcmp(ctx->node->op_type, "LogSoftmax") == 0, is_13 = ctx->node->op->since >= 13;
     const hone_tensor *x = ctx->in[0];
-    const int axis = resolve_axis(hone__node_attr_int(ctx->node, "axis", is_13 ? -1 : 1), x->rank);
+    int axis = resolve_axis(hone__node_attr_int(ctx->node, "axis", is_13 ? -1 : 1), x->rank);
+    if (x->rank == 0 && axis == -1)
+        axis = 0; /* a scalar is one row of one element */
     HONE_FAIL_IF(axis < 0 || axis > x->rank || (axis == x->rank && is_13 && x->rank > 0), ctx->error, HONE_ERROR_SHAPE,
                  "axis %d of %s is outside its input of rank %d", axis, ctx->node->op_type, x->rank);
     /* Before opset 13 the input counts as a matrix [dims before axis][dims from axis on]. */
@@ -178,7 +180,7 @@ static hone_status plan_channel(hone__cpu_plan *ctx, const char *kernel, channel
     if (!p)
         return hone__fail_memory(ctx->error, "a normalisation plan");
     const hone_tensor *x = ctx->in[0];
-    HONE_FAIL_IF(x->rank < 1, ctx->error, HONE_ERROR_SHAPE, "%s needs an input of rank 2 or more", ctx->node->op_type);
+    HONE_FAIL_IF(x->rank < 1, ctx->error, HONE_ERROR_SHAPE, "%s needs an input of rank 1 or more", ctx->node->op_type);
     p->batch = x->dims[0];
     p->channels = x->rank > 1 ? x->dims[1] : 1;
     p->inner = hone__bind_product(x->dims, 2, x->rank);

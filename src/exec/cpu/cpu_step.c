@@ -16,7 +16,8 @@ typedef struct eval_user {
 } eval_user;
 
 static bool same_shape(const hone_tensor *a, hone_dtype dtype, int rank, const int64_t *dims) {
-    return a->dtype == dtype && a->rank == rank && memcmp(a->dims, dims, (size_t)rank * sizeof *dims) == 0;
+    return a->dtype == dtype && a->rank == rank &&
+           (rank == 0 || memcmp(a->dims, dims, (size_t)rank * sizeof *dims) == 0); /* dims of a scalar may be NULL */
 }
 
 static hone_status planned_mismatch(hone__eval *eval, const hone__value *value, const hone_tensor *planned,
@@ -56,7 +57,8 @@ static hone_status output(hone__eval *eval, size_t i, hone_dtype dtype, int rank
     shape.dtype = dtype;
     HONE_FAIL_IF(rank < 0 || rank > HONE_MAX_RANK, eval->error, HONE_ERROR_LIMIT, "output of rank %d", rank);
     shape.rank = rank;
-    memcpy(shape.dims, dims, (size_t)rank * sizeof *dims);
+    if (rank)
+        memcpy(shape.dims, dims, (size_t)rank * sizeof *dims);
     HONE_FAIL_IF(!hone__shape_size(dtype, dims, rank, &shape.size), eval->error, HONE_ERROR_LIMIT,
                  "the size of output \"%s\" overflows memory", value->name);
     return hone__cpu_place_value(ctx, value, &shape, out, eval->error);
