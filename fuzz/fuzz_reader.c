@@ -7,7 +7,10 @@
 #include "onnx/onnx_tensor.h"
 
 #include <hone/hone.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -80,6 +83,25 @@ static void open_model(hone__pb_bytes bytes) {
     hone_model_close(model);
 }
 
+/* The full check reads a file: one without a name. */
+static void check_file(hone__pb_bytes bytes) {
+    char path[64];
+    hone_findings *findings;
+    hone_error error;
+    int fd = memfd_create("model", MFD_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (write(fd, bytes.data ? (const void *)bytes.data : "", bytes.size) == (ssize_t)bytes.size &&
+        hone_check_file(path, &findings, &error) == HONE_OK) {
+        for (size_t i = 0; i < hone_findings_count(findings); i++)
+            if (!hone_findings_get(findings, i)->message)
+                abort();
+        hone_findings_destroy(findings);
+    }
+    (void)close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hone__pb_bytes bytes = {data, size};
     round_trip(&hone__model_desc, bytes);
@@ -87,5 +109,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     round_trip(&hone__tensor_desc, bytes);
     read_tensor(bytes);
     open_model(bytes);
+    check_file(bytes);
     return 0;
 }

@@ -113,3 +113,44 @@ for width, height in ((5, 4), (20, 13)):
               for c in range(3)]
     np.save(path("image", "rgb_%dx%d.npy" % (width, height)), np.stack(planes, axis=2))
 np.save(path("image", "rgb.npy"), pixels)
+
+# Models for failing allocations, each of its own kind: bodies, containers, texts, shapes that depend on
+# data, recurrence.
+I, B, S = TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING
+big = helper.make_graph([helper.make_node("Mul", ["x", "x"], ["squared"])], "big", [], [value("squared", F, ["n", 3])])
+small = helper.make_graph([helper.make_node("Neg", ["x"], ["negated"])], "small", [], [value("negated", F, ["n", 3])])
+body = helper.make_graph(
+    [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Concat", ["state", "x"], ["longer"], axis=0),
+     helper.make_node("ReduceMean", ["longer"], ["mean"], keepdims=0)], "body",
+    [value("i", I, []), value("go", B, []), value("state", F, ["m", 3])],
+    [value("go_on", B, []), value("longer", F, ["k", 3]), value("mean", F, [])])
+save("control", [helper.make_node("If", ["choice"], ["picked"], "pick", then_branch=big, else_branch=small),
+                 helper.make_node("Loop", ["trips", "", "picked"], ["grown", "means"], "loop", body=body)],
+     [value("x", F, ["n", 3]), value("choice", B, []), value("trips", I, [])],
+     [value("grown", F, ["g", 3]), value("means", F, ["t"])])
+save("sequences", [helper.make_node("SplitToSequence", ["x"], ["parts"], "split", axis=0),
+                   helper.make_node("SequenceInsert", ["parts", "x"], ["more"], "insert"),
+                   helper.make_node("SequenceAt", ["more", "index"], ["last"], "last"),
+                   helper.make_node("ConcatFromSequence", ["more"], ["joined"], "join", axis=0)],
+     [value("x", F, ["n", 3]), value("index", I, [])],
+     [helper.make_tensor_sequence_value_info("more", F, None), value("last", F, None), value("joined", F, ["m", 3])])
+save("strings", [helper.make_node("StringNormalizer", ["text"], ["lower"], "lower", case_change_action="LOWER", stopwords=["x"]),
+                 helper.make_node("StringConcat", ["lower", "lower"], ["twice"], "twice"),
+                 helper.make_node("StringSplit", ["twice"], ["words", "counts"], "words", delimiter="b"),
+                 helper.make_node("Equal", ["lower", "lower"], ["same"], "same")],
+     [value("text", S, ["n"])],
+     [value("lower", S, None), value("words", S, None), value("counts", I, None), value("same", B, None)], opset=20)
+save("dynamic", [helper.make_node("NonZero", ["x"], ["where"], "where"),
+                 helper.make_node("Transpose", ["where"], ["rows"], "rows"),
+                 helper.make_node("GatherND", ["x", "rows"], ["kept"], "kept"),
+                 helper.make_node("Shape", ["kept"], ["size"], "size"),
+                 helper.make_node("Concat", ["size", "one"], ["shape"], "shape", axis=0),
+                 helper.make_node("Reshape", ["kept", "shape"], ["column"], "column"),
+                 helper.make_node("MatMul", ["column", "w"], ["y"], "product"),
+                 helper.make_node("LSTM", ["sequence", "lw", "lr"], ["hidden", "", ""], "lstm", hidden_size=2)],
+     [value("x", F, ["n", 3]), value("sequence", F, ["t", 1, 3])],
+     [value("y", F, ["k", 4]), value("hidden", F, ["t", 1, 1, 2])],
+     [numpy_helper.from_array(np.array([1], np.int64), "one"),
+      numpy_helper.from_array(random.standard_normal((1, 4)).astype(np.float32), "w"),
+      numpy_helper.from_array(random.standard_normal((1, 8, 3)).astype(np.float32), "lw"),
+      numpy_helper.from_array(random.standard_normal((1, 8, 2)).astype(np.float32), "lr")])

@@ -1,0 +1,180 @@
+/* Fuzz target of whole tiny models: the bytes make a random graph of random operators with random types and
+ * attributes (graph_maker.h). It is run by the reference evaluators, written as a file, read again and run
+ * by sessions without and with all optimisation: all must agree. Build with -Dfuzz=true and clang; the
+ * committed corpus is replayed by the tests with any compiler (replay_main.c).
+ * In the environment HONE_FUZZ_VERBOSE=1 prints each graph and HONE_FUZZ_KEEP=FILE keeps the written model. */
+#include "base/error.h"
+#include "graph_maker.h"
+#include "model/model_export.h"
+
+#include <hone/hone.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void print_graph(const maker *m) {
+    hone__strbuf text;
+    hone__strbuf_init(&text);
+    hone__graph_print(m->graph, &text);
+    (void)fprintf(stderr, "%s\n", hone__strbuf_text(&text));
+    hone__strbuf_deinit(&text);
+}
+
+static void finding(const maker *m, const char *where, const char *what) {
+    print_graph(m);
+    (void)fprintf(stderr, "finding: %s: %s\n", where, what);
+    abort();
+}
+
+/* Limits and types that a version does not have are refused, not findings. */
+static bool is_refused(hone_status status) {
+    return status == HONE_ERROR_MEMORY || status == HONE_ERROR_LIMIT || status == HONE_ERROR_UNSUPPORTED;
+}
+
+/* ---- comparing ---- */
+
+static bool same_bits(const hone_tensor *a, const hone_tensor *b) {
+    for (int64_t i = 0; i < hone__tensor_count(a); i++) {
+        if (a->dtype == HONE_DTYPE_STRING) {
+            hone_string x = hone_tensor_get_string(a, i), y = hone_tensor_get_string(b, i);
+            if (x.size != y.size || (x.size && memcmp(x.data, y.data, x.size) != 0))
+                return false;
+            continue;
+        }
+        double x = hone_tensor_get_double(a, i), y = hone_tensor_get_double(b, i);
+        if (x != y && !(isnan(x) && isnan(y)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_close(const hone_tensor *a, const hone_tensor *b, double magnitude, bool is_step) {
+    double unit = a->dtype == HONE_DTYPE_FLOAT16 ? 3e-2 : a->dtype == HONE_DTYPE_BFLOAT16 ? 2e-1 : 2e-3;
+    for (int64_t i = 0; i < hone__tensor_count(a); i++) {
+        double x = hone_tensor_get_double(a, i), y = hone_tensor_get_double(b, i);
+        if (is_step ? fabs(x - y) > 1 : !(fabs(x - y) <= unit * (0.1 + fabs(x) + 0.1 * magnitude)))
+            return false;
+    }
+    return true;
+}
+
+static void compare(const maker *m, const maker_value *v, const hone_tensor *want, const hone_tensor *got,
+                    const char *where) {
+    char text[600], a[200], b[200];
+    (void)snprintf(text, sizeof text, "\"%s\" is %s, should be %s", v->value->name,
+                   got ? hone__tensor_describe(got, b, sizeof b) : "missing", hone__tensor_describe(want, a, sizeof a));
+    if (!got || want->kind != got->kind || want->dtype != got->dtype)
+        finding(m, where, text);
+    if (v->trust == MAKER_WILD)
+        return;
+    if (want->n_items != got->n_items || want->rank != got->rank ||
+        (want->rank && memcmp(want->dims, got->dims, (size_t)want->rank * sizeof *want->dims) != 0))
+        finding(m, where, text);
+    for (size_t i = 0; i < want->n_items; i++)
+        compare(m, v, want->items[i], got->items[i], where);
+    if (want->kind != HONE_KIND_TENSOR)
+        return;
+    if (v->trust == MAKER_EXACT ? same_bits(want, got) : is_close(want, got, m->magnitude, v->is_step))
+        return;
+    for (int64_t i = 0; i < hone__tensor_count(want) && i < 32; i++)
+        (void)fprintf(stderr, "%g %g\n", hone_tensor_get_double(want, i), hone_tensor_get_double(got, i));
+    (void)snprintf(text, sizeof text, "\"%s\" has other values (above: wanted, got)", v->value->name);
+    finding(m, where, text);
+}
+
+static void compare_outputs(const maker *m, hone_tensor **out, const char *where) {
+    for (size_t i = 0; i < m->n_outputs; i++) {
+        const maker_value *v = &m->values[m->outputs[i]];
+        compare(m, v, v->tensor, out[i], where);
+        hone_tensor_destroy(out[i]);
+    }
+}
+
+/* ---- ways to run ---- */
+
+static void run_reference(const maker *m, const hone_tensor *const *in) {
+    hone_tensor *out[MAKER_MAX_VALUES];
+    hone_error error;
+    hone_error_clear(&error);
+    hone_status status = hone__graph_run(m->graph, in, m->n_inputs, out, m->n_outputs, NULL, NULL, &error);
+    if (status == HONE_OK)
+        compare_outputs(m, out, "the reference");
+    else if (!is_refused(status))
+        finding(m, "the reference", error.message);
+}
+
+static void run_session(const maker *m, hone_model *model, const char *level, const hone_tensor *const *in) {
+    hone_options *options;
+    hone_session *session;
+    hone_tensor *out[MAKER_MAX_VALUES];
+    hone_error error;
+    hone_error_clear(&error);
+    if (hone_options_create(&options, NULL) != HONE_OK)
+        return;
+    (void)hone_options_set(options, "graph_optimization_level", level, NULL);
+    (void)hone_options_set(options, "intra_op_num_threads", "1", NULL);
+    hone_status status = hone_session_create(model, options, &session, &error);
+    hone_options_destroy(options);
+    if (status != HONE_OK && !is_refused(status))
+        finding(m, level, error.message);
+    if (status != HONE_OK)
+        return;
+    for (int i = 0; i < 2; i++) { /* the second time with the plan of the first */
+        status = hone_session_run(session, in, m->n_inputs, out, m->n_outputs, &error);
+        if (status == HONE_OK)
+            compare_outputs(m, out, level);
+        else if (!is_refused(status))
+            finding(m, level, error.message);
+    }
+    hone_session_destroy(session);
+}
+
+/* Opset imports and all else come from the graph: the model to export for is an empty one. */
+static hone_model *write_and_read(const maker *m) {
+    static const uint8_t empty[] = {0x08, 10, 0x3A, 3, 0x12, 1, 'g', 0x42, 2, 0x10, 17};
+    hone_model *base, *model = NULL;
+    hone_error error;
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/hone-fuzz-%ld.onnx", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+                   (long)getpid());
+    if (hone_model_open_memory(empty, sizeof empty, NULL, &base, &error) != HONE_OK)
+        finding(m, "the empty model", error.message);
+    hone_status status = hone__model_export(base, m->graph, path, NULL, &error);
+    if (status == HONE_OK)
+        status = hone_model_open(path, &model, &error);
+    if (status != HONE_OK && !is_refused(status))
+        finding(m, "writing and reading", error.message);
+    const char *keep = getenv("HONE_FUZZ_KEEP");
+    if (status == HONE_OK && keep)
+        (void)hone__model_export(base, m->graph, keep, NULL, &error);
+    (void)unlink(path);
+    hone_model_close(base);
+    return status == HONE_OK ? model : NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static maker m;
+    hone_error error;
+    const hone_tensor *in[MAKER_MAX_INPUTS];
+    if (maker_run(&m, data, size)) {
+        if (getenv("HONE_FUZZ_VERBOSE"))
+            print_graph(&m);
+        if (hone__graph_verify(m.graph, &error) != HONE_OK)
+            finding(&m, "making", error.message);
+        for (size_t i = 0; i < m.n_inputs; i++)
+            in[i] = m.values[m.inputs[i]].tensor;
+        run_reference(&m, in);
+        hone_model *model = write_and_read(&m);
+        if (model) {
+            run_session(&m, model, "ORT_DISABLE_ALL", in);
+            run_session(&m, model, "ORT_ENABLE_ALL", in);
+        }
+        hone_model_close(model);
+    }
+    maker_release(&m);
+    return 0;
+}
