@@ -166,6 +166,9 @@ static void check_operator(hone__checker *c, const hone__node_proto *node, const
     else if (!row && any && any->since > version)
         hone__check_add(c, true, HONE_ERROR_MODEL, &node->head, where, "import a newer opset",
                         "%s exists since opset %d, the model imports %lld", op, any->since, (long long)version);
+    else if (!row && hone__op_refusal(plain, op))
+        hone__check_add(c, true, HONE_ERROR_UNSUPPORTED, &node->head, where, hone__op_refusal(plain, op),
+                        "%s of domain %s is not supported", op, *plain ? plain : "ai.onnx");
     else if (!row)
         hone__check_add(c, is_standard, HONE_ERROR_UNSUPPORTED, &node->head, where,
                         is_standard ? "check the spelling and the opset" : "",

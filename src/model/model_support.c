@@ -27,7 +27,10 @@ static hone_status add_unknown(hone_model *model, const hone__node *node) {
     char reason[320];
     const char *domain = *node->domain ? node->domain : "ai.onnx";
     const hone__op *any = hone__op_find_any(node->domain, node->op_type);
-    if (!any)
+    const char *refusal = hone__op_refusal(node->domain, node->op_type);
+    if (refusal)
+        snprintf(reason, sizeof reason, "%.80s is not supported: %.200s", node->op_type, refusal);
+    else if (!any)
         snprintf(reason, sizeof reason, "operator %.80s of domain %.80s is unknown", node->op_type, domain);
     else if (any->since > node->opset)
         snprintf(reason, sizeof reason, "%.80s exists since opset %d of %.80s, the model imports %lld", node->op_type,

@@ -67,6 +67,8 @@ struct hone__op {
 const hone__op *hone__op_find(const char *domain, const char *name, int64_t opset);
 /* Any version of it; for messages ("Foo exists since opset 13, the model says 11"). */
 const hone__op *hone__op_find_any(const char *domain, const char *name);
+/* Why an operator of the standard has no row on purpose; NULL for all others. */
+const char *hone__op_refusal(const char *domain, const char *name);
 /* All rows, sorted by domain, name, since. */
 const hone__op *const *hone__op_all(size_t *n);
 

@@ -2,6 +2,7 @@
  *
  * Source: ONNX operator specification; numpy.einsum for the notation. Every label is a loop; an
  * ellipsis stands for leading broadcast dimensions, which get labels of their own. */
+#include "ops/op_elements.h"
 #include "ops/op_help.h"
 
 #include <ctype.h>
@@ -173,13 +174,61 @@ static void make_loops(const einsum *e, const hone_tensor *const *in, einsum_loo
     }
 }
 
+/* Sums the products; terms: products per result. uint64_t serves all integers, wrapping. */
+#define DEFINE_SUM(T)                                                                                                  \
+    static void sum_##T(int n_in, const einsum_loops *l, const T *const *v, int64_t terms, int64_t all, T *y) {        \
+        int64_t index[N_LABELS] = {0};                                                                                 \
+        for (int64_t i = 0; i < all; i++, hone__next_index(index, l->dims, l->n)) {                                    \
+            T product = 1;                                                                                             \
+            for (int t = 0; t < n_in; t++) {                                                                           \
+                int64_t at = 0;                                                                                        \
+                for (int k = 0; k < l->n; k++)                                                                         \
+                    at += index[k] * l->stride[t][k];                                                                  \
+                product *= v[t][at];                                                                                   \
+            }                                                                                                          \
+            y[i / terms] += product;                                                                                   \
+        }                                                                                                              \
+    }
+DEFINE_SUM(double)
+DEFINE_SUM(uint64_t)
+#undef DEFINE_SUM
+
+static hone_status sum_integers(hone__eval *ctx, const einsum_loops *l, int64_t results, int64_t terms, int64_t all) {
+    const uint64_t *v[MAX_TERMS];
+    uint64_t *y;
+    hone_tensor *out;
+    for (size_t i = 0; i < ctx->n_in; i++) {
+        int64_t n = hone__tensor_count(ctx->in[i]), *data;
+        HONE_TRY(hone__eval_scratch_n(ctx, n, sizeof *data, (void **)&data));
+        hone__load_i64(ctx->in[i], 0, 1, n, data);
+        v[i] = (const uint64_t *)data;
+    }
+    HONE_TRY(hone__eval_output(ctx, 0, ctx->in[0]->dtype, l->n_out, l->dims, &out));
+    HONE_TRY(hone__eval_scratch_n(ctx, results, sizeof *y, (void **)&y));
+    sum_uint64_t((int)ctx->n_in, l, v, terms, all, y);
+    if (out)
+        hone__store_i64(out, 0, results, (const int64_t *)y);
+    return HONE_OK;
+}
+
+static hone_status sum_reals(hone__eval *ctx, const einsum_loops *l, int64_t results, int64_t terms, int64_t all) {
+    const double *v[MAX_TERMS];
+    double *y;
+    hone_tensor *out;
+    for (size_t i = 0; i < ctx->n_in; i++)
+        HONE_TRY(hone__eval_in_double(ctx, i, &v[i]));
+    HONE_TRY(hone__eval_out_double(ctx, 0, ctx->in[0]->dtype, l->n_out, l->dims, &out, &y));
+    for (int64_t i = 0; i < results; i++)
+        y[i] = 0;
+    sum_double((int)ctx->n_in, l, v, terms, all, y);
+    hone__eval_put_double(out, y);
+    return HONE_OK;
+}
+
 static hone_status eval_einsum(hone__eval *ctx) {
     einsum e = {0};
     einsum_loops l;
     int ranks[MAX_TERMS];
-    const double *v[MAX_TERMS];
-    double *y;
-    hone_tensor *out;
     for (size_t i = 0; i < ctx->n_in && i < MAX_TERMS; i++) {
         const hone_tensor *t;
         HONE_TRY(hone__eval_tensor(ctx, i, &t));
@@ -191,29 +240,15 @@ static hone_status eval_einsum(hone__eval *ctx) {
         for (int d = 0; d < ctx->in[i]->rank; d++)
             dims[d] = hone__dim_known(ctx->in[i]->dims[d]);
         HONE_TRY(bind_dims(&e, i, dims, ctx->error));
-        HONE_TRY(hone__eval_in_double(ctx, i, &v[i]));
     }
     HONE_TRY(check_output(&e, ctx->error));
     make_loops(&e, ctx->in, &l);
-    HONE_TRY(hone__eval_out_double(ctx, 0, ctx->in[0]->dtype, l.n_out, l.dims, &out, &y));
-    int64_t results, terms, all, index[N_LABELS] = {0};
+    int64_t results, terms, all;
     if (!hone__shape_count(l.dims, l.n_out, &results) || !hone__shape_count(l.dims + l.n_out, l.n - l.n_out, &terms) ||
         !hone__mul_i64(results, terms, &all))
         return hone__eval_fail(ctx, HONE_ERROR_LIMIT, "the sum has too many terms");
-    for (int64_t i = 0; i < results; i++)
-        y[i] = 0;
-    for (int64_t i = 0; i < all; i++, hone__next_index(index, l.dims, l.n)) {
-        double product = 1;
-        for (int t = 0; t < e.n_in; t++) {
-            int64_t at = 0;
-            for (int k = 0; k < l.n; k++)
-                at += index[k] * l.stride[t][k];
-            product *= v[t][at];
-        }
-        y[i / terms] += product;
-    }
-    hone__eval_put_double(out, y);
-    return HONE_OK;
+    return hone__dtype_in(ctx->in[0]->dtype, HONE_SET_INT) ? sum_integers(ctx, &l, results, terms, all)
+                                                           : sum_reals(ctx, &l, results, terms, all);
 }
 
 /* ---- rows ---- */

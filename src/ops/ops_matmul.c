@@ -243,7 +243,30 @@ static hone_status eval_fused_mat_mul(hone__eval *ctx) {
                                          : product_float(ctx, &p, a->dtype, true);
 }
 
-/* alpha*A*B + beta*C, C broadcast to [M,N]; integers go through double. */
+static bool is_whole(double v) { return fabs(v) < 1e9 && v == (double)(int64_t)v; }
+
+/* Integers with whole alpha and beta: exact, and wrapping as MatMul does. */
+static hone_status gemm_integers(hone__eval *ctx, const product *p, const int64_t *strides, int64_t alpha,
+                                 int64_t beta) {
+    const hone_tensor *c = hone__in(ctx, 2);
+    uint64_t *a, *b, *cv = NULL, *y;
+    hone_tensor *out;
+    HONE_TRY(integers_of(ctx, ctx->in[0], &a));
+    HONE_TRY(integers_of(ctx, ctx->in[1], &b));
+    if (c)
+        HONE_TRY(integers_of(ctx, c, &cv));
+    HONE_TRY(hone__eval_output(ctx, 0, ctx->in[0]->dtype, 2, p->dims, &out));
+    HONE_TRY(hone__eval_scratch_n(ctx, p->m * p->n, sizeof *y, (void **)&y));
+    multiply_uint64_t(p, a, b, y);
+    for (int64_t i = 0; out && i < p->m * p->n; i++) {
+        uint64_t v = (uint64_t)alpha * y[i];
+        v += cv ? (uint64_t)beta * cv[i / p->n * strides[0] + i % p->n * strides[1]] : 0;
+        hone__tensor_put_int(out, i, (int64_t)v);
+    }
+    return HONE_OK;
+}
+
+/* alpha*A*B + beta*C, C broadcast to [M,N]; integers go through double when alpha or beta is a fraction. */
 static hone_status eval_gemm(hone__eval *ctx) {
     const hone_tensor *a, *b, *c = hone__in(ctx, 2);
     product p;
@@ -263,6 +286,8 @@ static hone_status eval_gemm(hone__eval *ctx) {
         hone__broadcast_strides(c, dims, 2, strides);
     }
     double alpha = hone__node_attr_float(ctx->node, "alpha", 1), beta = hone__node_attr_float(ctx->node, "beta", 1);
+    if (hone__dtype_in(a->dtype, HONE_SET_INT) && is_whole(alpha) && is_whole(beta))
+        return gemm_integers(ctx, &p, strides, (int64_t)alpha, (int64_t)beta);
     const double *av, *bv, *cv;
     double *y;
     hone_tensor *out;
