@@ -152,7 +152,7 @@ asan)
     ;;
 tsan)
     need $TEST_PACKAGES
-    compile build-tsan -Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized
+    compile build-tsan -Db_sanitize=thread -Db_lundef=false -Dprogram=false -Dbuildtype=debugoptimized
     TSAN_OPTIONS=halt_on_error=1 run_tests build-tsan --timeout-multiplier 10 --suite threads "$@"
     ;;
 lint)

@@ -9,6 +9,18 @@
 
 enum { HONE_ALIGNMENT = 64 };
 
+/* 1 in builds under a sanitizer that keeps shadow memory, where limits on memory mean nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HONE_IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HONE_IS_SANITIZED 1
+#endif
+#endif
+#ifndef HONE_IS_SANITIZED
+#define HONE_IS_SANITIZED 0
+#endif
+
 void *hone__malloc(size_t size);
 void *hone__calloc(size_t n, size_t size); /* checked product */
 void *hone__realloc(void *ptr, size_t size);

@@ -78,8 +78,8 @@ static void become_child(const hone__trial_runner *r, int talk, char *const *arg
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a killed parent leaves no orphans */
     struct rlimit core = {0, 0}, data = {(rlim_t)r->memory_limit, (rlim_t)r->memory_limit};
     setrlimit(RLIMIT_CORE, &core);
-    if (r->memory_limit > 0)
-        setrlimit(RLIMIT_DATA, &data); /* private memory; mapped models do not count */
+    if (r->memory_limit > 0 && !HONE_IS_SANITIZED) /* shadow memory would count */
+        setrlimit(RLIMIT_DATA, &data);             /* private memory; mapped models do not count */
     int null = open("/dev/null", O_RDWR);
     int reference = fcntl(r->reference_fd, F_DUPFD, 16), other = fcntl(talk, F_DUPFD, 16);
     if (null < 0 || reference < 0 || other < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
