@@ -10,8 +10,10 @@ static const char g_style[] =
     "1em;color:#1c2733;background:#fff}"
     "table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}"
     "th,td{padding:.3em .7em;border-bottom:1px solid #d8dee6;text-align:left;vertical-align:top}"
-    "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}"
-    "pre{background:#f2f5f8;padding:.8em 1em;overflow-x:auto;border-radius:4px}"
+    "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}table."
+    "wide{font-size:13px}table.wide th,table.wide td{padding:.3em .45em}"
+    "td code{overflow-wrap:anywhere}"
+    "pre{background:#f2f5f8;padding:.8em 1em;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:4px}"
     "h1,h2,h3{line-height:1.2}h2{margin-top:2em;border-bottom:2px solid #d8dee6;padding-bottom:.2em}"
     "figure{margin:1.5em 0}figcaption{font-weight:600;margin-bottom:.5em}.chart{position:relative;height:380px}"
     "@media(prefers-color-scheme:dark){body{color:#dde5ee;background:#161b22}th,pre{background:#222a35}"
@@ -62,7 +64,7 @@ static void put_script(hone__strbuf *out, const char *json) {
 }
 
 static void put_table(hone__strbuf *out, const hone__block *table) {
-    hone__strbuf_puts(out, "<table>\n");
+    hone__strbuf_puts(out, table->n_columns > 8 ? "<table class=\"wide\">\n" : "<table>\n");
     for (size_t r = 0; r < table->n_rows; r++) {
         hone__strbuf_puts(out, r ? "<tr>" : "<thead><tr>");
         for (size_t c = 0; c < table->n_columns; c++) {

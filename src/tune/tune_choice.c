@@ -77,6 +77,13 @@ bool hone__gain_of(const hone__measure *m, hone_tune_objective objective, double
     return true;
 }
 
+double hone__noise_floor(const hone__gain *same) {
+    double off = same->gain > 0 ? fabs(log(same->gain)) : 0;
+    double spread = same->low > 0 && same->high > same->low ? log(same->high / same->low) / 4 : 0;
+    double floor = off > spread ? off : spread;
+    return floor < 0.02 ? 0.02 : floor > 0.5 ? 0.5 : floor;
+}
+
 bool hone__breaks_constraint(const hone__measure *m, const double *ms, const hone__choice_spec *spec, char *why,
                              size_t size) {
     hone__stats stats;

@@ -144,6 +144,9 @@ typedef struct hone__choice_spec {
 } hone__choice_spec;
 
 bool hone__gain_of(const hone__measure *measure, hone_tune_objective objective, double confidence, hone__gain *out);
+/* What a gain must exceed, from the measured "gain" of the default over itself: its distance from 1, or a quarter of
+ * its interval's width (on the scale of logarithms) if that is more; 0.02 to 0.5. */
+double hone__noise_floor(const hone__gain *same);
 /* The trials worth a second round, best first; returns their number (at most `max`). */
 size_t hone__choice_candidates(const hone__plan *plan, const hone__choice_spec *spec, size_t *index, size_t max);
 /* The winner's index, or -1: the default stays. `is_feasible`: the choice keeps the constraints. */

@@ -235,8 +235,7 @@ static void put_charts(hone__report *doc, hone_tune_result *r) {
     }
     put_chart(doc, "Latency distribution per setting (ms at each percentile)",
               json_pack("{s:s,s:{s:o},s:{s:{s:o,s:o}}}", "type", "scatter", "data", "datasets", lines, "options",
-                        "scales", "x", axis("percentile", "linear"), "y",
-                        axis("ms (logarithmic: a rare slow run must not hide the rest)", "logarithmic")));
+                        "scales", "x", axis("percentile", "linear"), "y", axis("ms, logarithmic", "logarithmic")));
     put_chart(doc, "Speed-up over the default, with 95 % intervals",
               json_pack("{s:s,s:{s:o,s:[{s:s,s:o,s:s,s:b},{s:s,s:o,s:s,s:b}]},s:{s:s,s:{s:o}}}", "type", "bar", "data",
                         "labels", labels, "datasets", "label", "gain", "data", marks, "backgroundColor", "#1c2733",

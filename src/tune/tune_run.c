@@ -335,11 +335,12 @@ static hone_status measure_noise(tune_state *s, hone_error *error) {
     r->noise.aa_gain = gain.gain;
     r->noise.aa_low = gain.low;
     r->noise.aa_high = gain.high;
-    double deviation = fabs(log(gain.gain > 0 ? gain.gain : 1));
-    r->noise.floor = deviation > 0.02 ? (deviation > 0.15 ? 0.15 : deviation) : 0.02;
-    if (deviation > 0.05)
-        hone__tune_note(r, true, "two processes with the same settings differ by %.1f %%, so a gain must exceed that",
-                        100 * deviation);
+    r->noise.floor = hone__noise_floor(&gain);
+    if (r->noise.floor > 0.05)
+        hone__tune_note(r, true,
+                        "two processes with the same settings measure %.3f (%.3f to %.3f) instead of 1, so a gain must "
+                        "exceed %.0f %% here",
+                        gain.gain, gain.low, gain.high, 100 * r->noise.floor);
     return HONE_OK;
 }
 

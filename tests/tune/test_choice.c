@@ -258,9 +258,23 @@ static void test_effects(void **state) {
     hone__arena_deinit(&arena);
 }
 
+/* The default against itself sets what a gain must exceed: by its distance from 1, and by how little it is known. */
+static void test_noise_floor(void **state) {
+    (void)state;
+    assert_float_equal(hone__noise_floor(&(hone__gain){1.0, 0.999, 1.001}), 0.02, 1e-9);
+    assert_float_equal(hone__noise_floor(&(hone__gain){0.994, 0.988, 1.02}), 0.02, 1e-9);
+    assert_float_equal(hone__noise_floor(&(hone__gain){1.1, 1.09, 1.11}), log(1.1), 1e-9);
+    assert_float_equal(hone__noise_floor(&(hone__gain){1 / 1.1, 0.9, 0.92}), log(1.1), 1e-9);
+    /* Between 0.41 and 2.65: a gain of 1.38 says nothing there. */
+    assert_true(hone__noise_floor(&(hone__gain){1.02, 0.41, 2.65}) > 0.4);
+    assert_float_equal(hone__noise_floor(&(hone__gain){3, 0.1, 9}), 0.5, 1e-9);
+    assert_float_equal(hone__noise_floor(&(hone__gain){0, 0, 0}), 0.02, 1e-9);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gain),      cmocka_unit_test(test_tie),
-                                       cmocka_unit_test(test_never_win), cmocka_unit_test(test_constraints),
-                                       cmocka_unit_test(test_agreement), cmocka_unit_test(test_effects)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_noise_floor), cmocka_unit_test(test_gain),
+                                       cmocka_unit_test(test_tie),         cmocka_unit_test(test_never_win),
+                                       cmocka_unit_test(test_constraints), cmocka_unit_test(test_agreement),
+                                       cmocka_unit_test(test_effects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
