@@ -19,23 +19,24 @@ typedef struct column {
     const int64_t *ints;
     const float *floats;
     const hone_tensor *tensor;
+    hone_tensor *const *items; /* a map's values as a sequence of single elements */
 } column;
 
 static column attr_column(const hone__node *node, const char *name) {
     const hone__attr *a = hone__node_attr(node, name);
     if (a && a->type == HONE_ATTR_STRINGS)
-        return (column){HONE_DTYPE_STRING, (int64_t)a->n, a->strings, NULL, NULL, NULL};
+        return (column){.dtype = HONE_DTYPE_STRING, .n = (int64_t)a->n, .strings = a->strings};
     if (a && a->type == HONE_ATTR_INTS)
-        return (column){HONE_DTYPE_INT64, (int64_t)a->n, NULL, a->ints, NULL, NULL};
+        return (column){.dtype = HONE_DTYPE_INT64, .n = (int64_t)a->n, .ints = a->ints};
     if (a && a->type == HONE_ATTR_FLOATS)
-        return (column){HONE_DTYPE_FLOAT, (int64_t)a->n, NULL, NULL, a->floats, NULL};
+        return (column){.dtype = HONE_DTYPE_FLOAT, .n = (int64_t)a->n, .floats = a->floats};
     if (a && a->type == HONE_ATTR_TENSOR)
-        return (column){a->t->dtype, hone__tensor_count(a->t), NULL, NULL, NULL, a->t};
+        return (column){.dtype = a->t->dtype, .n = hone__tensor_count(a->t), .tensor = a->t};
     return (column){0};
 }
 
 static column tensor_column(const hone_tensor *t) {
-    return (column){t->dtype, hone__tensor_count(t), NULL, NULL, NULL, t};
+    return (column){.dtype = t->dtype, .n = hone__tensor_count(t), .tensor = t};
 }
 
 /* The first of four attributes that is there. */
@@ -47,13 +48,18 @@ static column first_column(const hone__node *node, const char *const *names) {
 }
 
 static hone_string string_at(const column *c, int64_t i) {
-    return c->strings ? c->strings[i] : hone_tensor_get_string(c->tensor, i);
+    return c->strings ? c->strings[i]
+           : c->items ? hone_tensor_get_string(c->items[i], 0)
+                      : hone_tensor_get_string(c->tensor, i);
 }
 static double number_at(const column *c, int64_t i) {
-    return c->ints ? (double)c->ints[i] : c->floats ? c->floats[i] : hone_tensor_get_double(c->tensor, i);
+    return c->ints     ? (double)c->ints[i]
+           : c->floats ? c->floats[i]
+           : c->items  ? hone_tensor_get_double(c->items[i], 0)
+                       : hone_tensor_get_double(c->tensor, i);
 }
 static int64_t integer_at(const column *c, int64_t i) {
-    return c->ints ? c->ints[i] : hone__tensor_int_at(c->tensor, i);
+    return c->ints ? c->ints[i] : c->items ? hone__tensor_int_at(c->items[i], 0) : hone__tensor_int_at(c->tensor, i);
 }
 
 static hone_status put_element(hone_tensor *y, int64_t i, const column *c, int64_t k, hone_error *error) {
@@ -166,11 +172,11 @@ static void read_mapping(const hone__node *node, hone_dtype input, mapping *m) {
     if (hone__node_attr(node, "default_tensor"))
         m->missing = attr_column(node, "default_tensor");
     else if (m->values.dtype == HONE_DTYPE_STRING)
-        m->missing = (column){HONE_DTYPE_STRING, 1, &m->missing_string, NULL, NULL, NULL};
+        m->missing = (column){.dtype = HONE_DTYPE_STRING, .n = 1, .strings = &m->missing_string};
     else if (hone__is_int(m->values.dtype))
-        m->missing = (column){HONE_DTYPE_INT64, 1, NULL, &m->missing_int, NULL, NULL};
+        m->missing = (column){.dtype = HONE_DTYPE_INT64, .n = 1, .ints = &m->missing_int};
     else
-        m->missing = (column){HONE_DTYPE_FLOAT, 1, NULL, NULL, &m->missing_float, NULL};
+        m->missing = (column){.dtype = HONE_DTYPE_FLOAT, .n = 1, .floats = &m->missing_float};
 }
 
 static hone_status infer_as(hone__infer *ctx, hone_dtype dtype) {
@@ -277,7 +283,7 @@ static hone_status eval_one_hot(hone__eval *ctx) {
         HONE_TRY(hone__eval_scratch_n(ctx, count, sizeof *as_int, (void **)&as_int));
         for (int64_t i = 0; i < count; i += HONE__RUN)
             hone__load_i64(x, i, 1, hone__min_i64(HONE__RUN, count - i), as_int + i);
-        input = (column){HONE_DTYPE_INT64, count, NULL, as_int, NULL, NULL};
+        input = (column){.dtype = HONE_DTYPE_INT64, .n = count, .ints = as_int};
     }
     HONE_TRY(index_keys(ctx, &cats, &index));
     HONE_TRY(hone__eval_output(ctx, 0, HONE_DTYPE_FLOAT, x->rank + 1, dims, &y));
@@ -414,13 +420,27 @@ static hone_status eval_feature_extractor(hone__eval *ctx) {
 
 /* ---- maps ---- */
 
+/* A sequence of tensors of one element and type. */
+static hone_status sequence_column(hone__eval *ctx, const hone_tensor *t, column *out) {
+    *out = (column){
+        .dtype = t->n_items ? t->items[0]->dtype : HONE_DTYPE_FLOAT, .n = (int64_t)t->n_items, .items = t->items};
+    for (size_t i = 0; i < t->n_items; i++)
+        if (t->items[i]->kind != HONE_KIND_TENSOR || t->items[i]->dtype != out->dtype ||
+            hone__tensor_count(t->items[i]) != 1)
+            return hone__eval_fail(ctx, HONE_ERROR_TYPE, "value %zu of the map is not a single element", i);
+    return HONE_OK;
+}
+
 static hone_status need_map(hone__eval *ctx, column *keys, column *values) {
     const hone_tensor *x = hone__in(ctx, 0);
     if (!x || x->kind != HONE_KIND_MAP || x->n_items != 2 || x->items[0]->kind != HONE_KIND_TENSOR ||
-        x->items[1]->kind != HONE_KIND_TENSOR)
-        return hone__eval_fail(ctx, HONE_ERROR_TYPE, "the input is not a map to single values");
+        (x->items[1]->kind != HONE_KIND_TENSOR && x->items[1]->kind != HONE_KIND_SEQUENCE))
+        return hone__eval_fail(ctx, HONE_ERROR_TYPE, "the input is not a map");
     *keys = tensor_column(x->items[0]);
-    *values = tensor_column(x->items[1]);
+    if (x->items[1]->kind == HONE_KIND_TENSOR)
+        *values = tensor_column(x->items[1]);
+    else
+        HONE_TRY(sequence_column(ctx, x->items[1], values));
     if (keys->n != values->n)
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the map has %lld keys and %lld values", (long long)keys->n,
                                (long long)values->n);

@@ -279,6 +279,15 @@ static void test_maps(void **state) {
     give(&r, map_of(texts(2, keys), numbers(HONE_DTYPE_FLOAT, 1, two, (double[]){5, 3})));
     set_strings(&r, "string_vocabulary", 3, words);
     expect(&r, 3, (double[]){3, 0, 5});
+    /* The values as a sequence of single elements, as data files hold them */
+    hone_tensor *parts[2], *sequence;
+    for (int i = 0; i < 2; i++)
+        parts[i] = numbers(HONE_DTYPE_FLOAT, 0, NULL, (double[]){5 - 2 * i});
+    assert_int_equal(hone_tensor_create_container(HONE_KIND_SEQUENCE, parts, 2, &sequence, NULL), HONE_OK);
+    r = begin(ML, "DictVectorizer", 1);
+    give(&r, map_of(texts(2, keys), sequence));
+    set_strings(&r, "string_vocabulary", 3, words);
+    expect(&r, 3, (double[]){3, 0, 5});
     r = begin(ML, "CastMap", 1);
     give(&r, map_of(numbers(HONE_DTYPE_INT64, 1, two, (double[]){9, 1}),
                     numbers(HONE_DTYPE_FLOAT, 1, two, (double[]){5, 3})));
