@@ -54,6 +54,8 @@ extern const char *const hone__commands_to_come[];
 /* ---- output ---- */
 /* To standard output, unless JSON goes there. */
 void hone__cli_print(const hone__cli *cli, const char *fmt, ...) HONE_PRINTF(2, 3);
+/* To standard error, as it is. */
+void hone__cli_complain(const char *fmt, ...) HONE_PRINTF(1, 2);
 /* A remark on standard error ("hone: ..."), dropped under -q. */
 void hone__cli_remark(const hone__cli *cli, const char *fmt, ...) HONE_PRINTF(2, 3);
 /* Starts and ends of emphasis, "" without colours. */

@@ -1,4 +1,5 @@
 /* Output, JSON, errors and exit codes; see cli.h. */
+#include "base/alloc.h"
 #include "base/error.h"
 #include "cli/cli.h"
 
@@ -33,12 +34,53 @@ int hone__exit_code(hone_status status) {
     return HONE_EXIT_INTERNAL;
 }
 
+/* Names come from files that anybody may have made: control characters in them must not reach the terminal. Line
+ * ends, and colours ("ESC [ digits m", as set below), are let through; the rest shows as '?'. */
+static void put_printable(FILE *out, const char *text) {
+    for (const char *p = text; *p; p++) {
+        size_t n = p[0] == '\033' && p[1] == '[' ? 2 + strspn(p + 2, "0123456789;") : 0;
+        if (n && p[n] == 'm') {
+            fwrite(p, 1, n + 1, out);
+            p += n;
+        } else {
+            unsigned char c = (unsigned char)*p;
+            fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F ? '?' : c, out);
+        }
+    }
+}
+
+static void print_list(FILE *out, const char *fmt, va_list args) {
+    char small[512], *text = small;
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, fmt, args);
+    if (n >= (int)sizeof small) {
+        text = hone__calloc((size_t)n + 1, 1);
+        if (text)
+            vsnprintf(text, (size_t)n + 1, fmt, again);
+        else
+            text = small; /* cut off rather than lost */
+    }
+    va_end(again);
+    if (n > 0)
+        put_printable(out, text);
+    if (text != small)
+        hone__free(text);
+}
+
 void hone__cli_print(const hone__cli *cli, const char *fmt, ...) {
     if (cli->json_path && !strcmp(cli->json_path, "-"))
         return;
     va_list args;
     va_start(args, fmt);
-    vprintf(fmt, args);
+    print_list(stdout, fmt, args);
+    va_end(args);
+}
+
+void hone__cli_complain(const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    print_list(stderr, fmt, args);
     va_end(args);
 }
 
@@ -49,7 +91,7 @@ void hone__cli_remark(const hone__cli *cli, const char *fmt, ...) {
     va_start(args, fmt);
     fflush(stdout);
     fputs("hone: ", stderr);
-    vfprintf(stderr, fmt, args);
+    print_list(stderr, fmt, args);
     fputc('\n', stderr);
     va_end(args);
 }
@@ -66,14 +108,14 @@ static void print_error(const hone_error *error) {
     fflush(stdout);
     fputs("hone: error: ", stderr);
     if (error->file[0] && !strstr(error->message, error->file))
-        fprintf(stderr, "%s: ", error->file);
-    fputs(error->message[0] ? error->message : hone_status_text(error->status), stderr);
+        hone__cli_complain("%s: ", error->file);
+    put_printable(stderr, error->message[0] ? error->message : hone_status_text(error->status));
     bool has_node = error->node[0] && !strstr(error->message, error->node);
     bool has_offset = error->offset >= 0 && !strstr(error->message, "byte ");
     if (has_node || has_offset) {
         fputs(" (", stderr);
         if (has_node)
-            fprintf(stderr, "node %s%s", error->node, has_offset ? ", " : "");
+            hone__cli_complain("node %s%s", error->node, has_offset ? ", " : "");
         if (has_offset)
             fprintf(stderr, "byte %lld", (long long)error->offset);
         fputc(')', stderr);
@@ -82,7 +124,8 @@ static void print_error(const hone_error *error) {
     fputs(n && error->message[n - 1] == '.' && !has_node && !has_offset ? "\n" : ".\n", stderr);
     if (error->hint[0]) {
         n = strlen(error->hint);
-        fprintf(stderr, "hone: %s%s\n", error->hint, error->hint[n - 1] == '.' || error->hint[n - 1] == '?' ? "" : ".");
+        hone__cli_complain("hone: %s%s\n", error->hint,
+                           error->hint[n - 1] == '.' || error->hint[n - 1] == '?' ? "" : ".");
     }
 }
 
@@ -101,14 +144,22 @@ static json_t *error_json(const hone_error *error) {
     return root;
 }
 
+/* A limit broken at a place in a file is that file's fault; the others are this machine's. */
+static int exit_code_of(const hone_error *error) {
+    bool is_of_file = error->status == HONE_ERROR_LIMIT && error->file[0] && error->offset >= 0;
+    return is_of_file ? HONE_EXIT_INPUT : hone__exit_code(error->status);
+}
+
 /* What to do about an error that does not say it itself. */
 static void add_remedy(const hone__cli *cli, hone_error *error) {
-    switch (hone__exit_code(error->status)) {
+    switch (exit_code_of(error)) {
     case HONE_EXIT_USAGE:
         hone__error_hint(error, "hone %s%s--help explains", cli->command, cli->command[0] ? " " : "");
         break;
     case HONE_EXIT_MACHINE:
-        hone__error_hint(error, "hone doctor says what this machine has");
+        hone__error_hint(error, error->status == HONE_ERROR_UNAVAILABLE
+                                    ? "hone doctor says what this machine has"
+                                    : "use a smaller model, batch or shape, or raise the limit");
         break;
     case HONE_EXIT_INTERNAL:
         hone__error_hint(error, "this is a fault of hone: please report it with the model");
@@ -122,14 +173,14 @@ static void add_remedy(const hone__cli *cli, hone_error *error) {
 
 int hone__cli_fail(hone__cli *cli, const hone_error *cause) {
     hone_error with_remedy = *cause, *error = &with_remedy;
-    hone_status status = error->status == HONE_OK ? HONE_ERROR_INTERNAL : error->status;
-    error->status = status;
+    if (error->status == HONE_OK)
+        error->status = HONE_ERROR_INTERNAL;
     if (!error->hint[0])
         add_remedy(cli, error);
     print_error(error);
     if (cli->json_path)
         hone__cli_write_json(cli, error_json(error), 0);
-    return hone__exit_code(status);
+    return exit_code_of(error);
 }
 
 int hone__cli_fail_usage(hone__cli *cli, const char *hint, const char *fmt, ...) {

@@ -84,8 +84,8 @@ int hone__session_fail(hone__cli *cli, const hone_model *model, const hone_error
     char label[256];
     for (size_t i = 0; i < n && i < most; i++) {
         const hone_unsupported *u = hone_model_get_unsupported(model, i);
-        fprintf(stderr, "hone:   %s (%s, opset %lld): %s\n", u->node,
-                hone__op_label(u->domain, u->op, label, sizeof label), (long long)u->opset, u->reason);
+        hone__cli_complain("hone:   %s (%s, opset %lld): %s\n", u->node,
+                           hone__op_label(u->domain, u->op, label, sizeof label), (long long)u->opset, u->reason);
     }
     if (n > most)
         fprintf(stderr, "hone:   and %zu more: hone inspect lists all\n", n - most);

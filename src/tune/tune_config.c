@@ -63,6 +63,26 @@ static bool is_varied(const hone__plan *plan, const char *key) {
     return false;
 }
 
+/* Keys under `onnx:` that mean nothing to hone may be another program's, or misspelt: they are named. */
+static void note_unknown_keys(hone_tune_result *result, const hone__config_tree *tree) {
+    const hone__config_node *section = hone__config_section(tree, NULL);
+    hone__strbuf names;
+    hone__strbuf_init(&names);
+    for (size_t i = 0; section && section->kind == HONE_CONFIG_MAP && i + 1 < section->n_items; i += 2) {
+        const hone__config_node *key = section->items[i];
+        bool is_known = key->kind != HONE_CONFIG_SCALAR || !strcmp(key->text, "<<") ||
+                        !strcmp(key->text, "expected_fps") || !strcmp(key->text, "fingerprint");
+        for (size_t k = 0; k < hone_option_count() && !is_known; k++)
+            is_known = !strcmp(key->text, hone_option_get_info(k)->key);
+        if (!is_known && names.size < 300)
+            hone__strbuf_printf(&names, "%s%.60s (line %d)", names.size ? ", " : "", key->text, key->line + 1);
+    }
+    if (names.size && !names.failed)
+        hone__tune_note(result, true, "under \"onnx:\" these keys are not hone's and are left alone: %s",
+                        hone__strbuf_text(&names));
+    hone__strbuf_deinit(&names);
+}
+
 hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *plan, hone__settings *fixed,
                                    hone__settings *current, hone_error *error) {
     const char *path = result->options.config_path;
@@ -98,6 +118,8 @@ hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *p
         hone__settings *into = is_varied(plan, info->key) ? current : fixed;
         into->items[into->n++] = (hone__setting){info->key, value};
     }
+    if (status == HONE_OK)
+        note_unknown_keys(result, &tree);
     hone__config_tree_deinit(&tree);
     hone__strbuf_deinit(&text);
     hone_options_destroy(options);

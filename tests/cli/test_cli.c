@@ -493,6 +493,10 @@ static void test_config(void **state) {
         run(commands[i], data("mlp.onnx"), "--set", "no_such_key=1", "--config", temp("good.yaml"), NULL);
         expect_error(2, "no_such_key");
     }
+    write_file(temp("typo.yaml"), "onnx:\n  intra_op_num_thread: 1\n  backend: cpu\n");
+    run("tune", data("mlp.onnx"), "--dry-run", "--config", temp("typo.yaml"), "--store", temp("typo.db"), NULL);
+    expect_code(0);
+    expect_text(last.err, "intra_op_num_thread (line 2)");
     /* The store of kernel choices is opened only when the settings ask for it. */
     run("run", data("mlp.onnx"), "--store", temp("choices.db"), NULL);
     expect_code(0);
@@ -507,6 +511,59 @@ static void test_config(void **state) {
     run("run", data("mlp.onnx"), "--config", temp("tunable.yaml"), "--store", temp("choices.db"), NULL);
     expect_code(0);
     expect_text(last.err, "damaged");
+}
+
+/* Names in a model cannot steer the terminal. */
+static void test_terminal_names(void **state) {
+    (void)state;
+    static const char *const commands[] = {"inspect", "check", "run", "bench"};
+    for (int i = 0; i < 4; i++) {
+        run(commands[i], data("terminal_names.onnx"), NULL);
+        expect_code(0);
+        assert_null(strchr(last.out, '\a'));
+        assert_null(strchr(last.err, '\a'));
+        if (i == 0)
+            expect_text(last.out, "x?]0;t?");
+    }
+    run("run", data("terminal_names.onnx"), "--shape", "x=7", NULL);
+    expect_code(3);
+    assert_null(strchr(last.err, '\a'));
+    run("inspect", data("terminal_names.onnx"), "--json", "-", NULL);
+    expect_code(0);
+    json_decref(json_out());
+}
+
+static size_t wrap(uint8_t *data, size_t n, int field) {
+    uint8_t head[8];
+    size_t n_head = 1;
+    head[0] = (uint8_t)(field << 3 | 2);
+    for (size_t rest = n; n_head == 1 || rest; rest >>= 7)
+        head[n_head++] = (uint8_t)((rest & 0x7F) | (rest > 0x7F ? 0x80 : 0));
+    memmove(data + n_head, data, n);
+    memcpy(data, head, n_head);
+    return n + n_head;
+}
+
+/* Graphs in attributes of nodes of graphs ..., deeper than the reader follows: a bad file, not a small machine. */
+static void test_deep_model(void **state) {
+    (void)state;
+    static uint8_t bytes[1 << 14];
+    size_t n = 0;
+    for (int i = 0; i < 300; i++) {
+        n = wrap(bytes, n, 6); /* AttributeProto.g */
+        n = wrap(bytes, n, 5); /* NodeProto.attribute */
+        n = wrap(bytes, n, 1); /* GraphProto.node */
+    }
+    n = wrap(bytes, n, 7); /* ModelProto.graph */
+    FILE *file = fopen(temp("deep.onnx"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+    static const char *const commands[] = {"inspect", "check", "run", "bench", "tune"};
+    for (int i = 0; i < 5; i++) {
+        run(commands[i], temp("deep.onnx"), NULL);
+        expect_code(3);
+    }
 }
 
 /* A node that refuses its data is a bad input, not wrong usage. */
@@ -593,6 +650,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_run_expect),     cmocka_unit_test(test_run_images),
         cmocka_unit_test(test_bench),          cmocka_unit_test(test_bench_duration),
         cmocka_unit_test(test_config),         cmocka_unit_test(test_bad_data_at_run_time),
+        cmocka_unit_test(test_deep_model),     cmocka_unit_test(test_terminal_names),
         cmocka_unit_test(test_doctor),         cmocka_unit_test(test_outputs_that_fail),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

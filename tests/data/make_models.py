@@ -98,6 +98,10 @@ np.savez(path("npy", "single.npz"), other=a)
 save("gather_outside", [helper.make_node("Gather", ["x", "i"], ["y"], axis=0)], [value("x", F, [4, 2])],
      [value("y", F, [1, 2])], [numpy_helper.from_array(np.array([99], np.int64), "i")])
 
+# Names that would set a terminal's title.
+save("terminal_names", [helper.make_node("Relu", ["x\x1b]0;t\x07"], ["y"], name="n\x1b[2J")],
+     [value("x\x1b]0;t\x07", F, [3])], [value("y", F, [3])])
+
 # Images, and what Pillow makes of them when it resizes.
 pixels = random.integers(0, 256, (7, 9, 3), dtype=np.uint8)
 rgb = Image.fromarray(pixels)
