@@ -229,6 +229,62 @@ static void test_fused_gemm(void **state) {
     expect(&r, 2, (double[]){3, -1.5});
 }
 
+static void test_q_gemm(void **state) {
+    (void)state;
+    int64_t a[] = {1, 2}, b[] = {2, 2}, cols[] = {2};
+    for (int quantised = 0; quantised < 2; quantised++) {
+        run r = begin(MS, "QGemm", 1);
+        add(&r, HONE_DTYPE_UINT8, 2, a, (double[]){3, 5});
+        scalar(&r, HONE_DTYPE_FLOAT, 0.5);
+        scalar(&r, HONE_DTYPE_UINT8, 1);
+        add(&r, HONE_DTYPE_INT8, 2, b, (double[]){1, -2, 3, 4});
+        scalar(&r, HONE_DTYPE_FLOAT, 0.5);
+        scalar(&r, HONE_DTYPE_INT8, 0);
+        add(&r, HONE_DTYPE_INT64, 1, cols, (double[]){4, 8}); /* in units of 0.25 */
+        if (quantised) {
+            scalar(&r, HONE_DTYPE_FLOAT, 0.5);
+            scalar(&r, HONE_DTYPE_UINT8, 10);
+        }
+        /* (1, 2) times columns (0.5, 1.5) and (-1, 2), plus (1, 2) */
+        expect(&r, 2, quantised ? (double[]){19, 20} : (double[]){4.5, 5});
+    }
+}
+
+static void test_dynamic_lstm(void **state) {
+    (void)state;
+    int64_t x[] = {1, 1, 1}, w[] = {1, 1, 4}, one[] = {1};
+    run r = begin(MS, "DynamicQuantizeLSTM", 1);
+    add(&r, HONE_DTYPE_FLOAT, 3, x, (double[]){1});
+    add(&r, HONE_DTYPE_UINT8, 3, w, (double[]){13, 23, 3, 8}); /* i 1, o 2, f 0, c 0.5 */
+    add(&r, HONE_DTYPE_UINT8, 3, w, (double[]){0, 0, 0, 0});
+    for (int i = 0; i < 5; i++)
+        give(&r, NULL);
+    add(&r, HONE_DTYPE_FLOAT, 1, one, (double[]){0.1});
+    add(&r, HONE_DTYPE_UINT8, 1, one, (double[]){3});
+    add(&r, HONE_DTYPE_FLOAT, 1, one, (double[]){1});
+    add(&r, HONE_DTYPE_UINT8, 1, one, (double[]){0});
+    set_int(&r, "hidden_size", 1);
+    double cell = tanh(0.5) / (1 + exp(-1.0));
+    expect(&r, 1, (double[]){tanh(cell) / (1 + exp(-2.0))});
+}
+
+/* One token sees itself only: the output is its value vector. */
+static void test_q_attention(void **state) {
+    (void)state;
+    int64_t x[] = {1, 1, 1}, w[] = {1, 3}, bias[] = {3};
+    run r = begin(MS, "QAttention", 1);
+    add(&r, HONE_DTYPE_UINT8, 3, x, (double[]){12});
+    add(&r, HONE_DTYPE_INT8, 2, w, (double[]){1, 2, 9});
+    add(&r, HONE_DTYPE_FLOAT, 1, bias, (double[]){0, 0, 0.25});
+    scalar(&r, HONE_DTYPE_FLOAT, 0.5);
+    scalar(&r, HONE_DTYPE_FLOAT, 0.1);
+    give(&r, NULL);
+    scalar(&r, HONE_DTYPE_UINT8, 10);
+    scalar(&r, HONE_DTYPE_INT8, -1);
+    set_int(&r, "num_heads", 1);
+    expect(&r, 1, (double[]){1.25});
+}
+
 /* ---- ai.onnx.ml ---- */
 
 #define ML "ai.onnx.ml"
@@ -476,6 +532,9 @@ int main(void) {
         cmocka_unit_test(test_integer_products),
         cmocka_unit_test(test_gather_block_quantized),
         cmocka_unit_test(test_fused_gemm),
+        cmocka_unit_test(test_q_gemm),
+        cmocka_unit_test(test_dynamic_lstm),
+        cmocka_unit_test(test_q_attention),
         cmocka_unit_test(test_encoders),
         cmocka_unit_test(test_maps),
         cmocka_unit_test(test_svm),
