@@ -6,7 +6,13 @@
 
 #include "ops/op_help.h"
 
-typedef enum hone__ml_post { HONE_ML_NONE, HONE_ML_SOFTMAX, HONE_ML_LOGISTIC, HONE_ML_SOFTMAX_ZERO, HONE_ML_PROBIT } hone__ml_post;
+typedef enum hone__ml_post {
+    HONE_ML_NONE,
+    HONE_ML_SOFTMAX,
+    HONE_ML_LOGISTIC,
+    HONE_ML_SOFTMAX_ZERO,
+    HONE_ML_PROBIT
+} hone__ml_post;
 
 /* The attribute post_transform; UNSUPPORTED for unknown ones. */
 hone_status hone__ml_read_post(const hone__node *node, hone__ml_post *out, hone_error *error);
