@@ -12,7 +12,7 @@ static const char g_style[] =
     "th,td{padding:.3em .7em;border-bottom:1px solid #d8dee6;text-align:left;vertical-align:top}"
     "th{background:#f2f5f8}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}table."
     "wide{font-size:13px}table.wide th,table.wide td{padding:.3em .45em}"
-    "td code{overflow-wrap:anywhere}"
+    "table.wide td code{overflow-wrap:anywhere}"
     "pre{background:#f2f5f8;padding:.8em 1em;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:4px}"
     "h1,h2,h3{line-height:1.2}h2{margin-top:2em;border-bottom:2px solid #d8dee6;padding-bottom:.2em}"
     "figure{margin:1.5em 0}figcaption{font-weight:600;margin-bottom:.5em}.chart{position:relative;height:380px}"
