@@ -230,8 +230,8 @@ static hone_status eval_mat_mul_n_bits(hone__eval *ctx) {
     HONE_TRY(hone__eval_tensor(ctx, 0, &a));
     HONE_TRY(hone__eval_tensor(ctx, 1, &b));
     HONE_TRY(hone__eval_tensor(ctx, 2, &scales));
-    if (k < 1 || n < 1 || k > INT32_MAX || n > INT32_MAX || block < 1 || block > INT32_MAX || block * bits % 8 ||
-        (bits != 2 && bits != 4 && bits != 8) || a->rank < 1 || a->dims[a->rank - 1] != k)
+    if (k < 1 || n < 1 || k > INT32_MAX || n > INT32_MAX || block < 1 || block > INT32_MAX ||
+        (bits != 2 && bits != 4 && bits != 8) || block * bits % 8 || a->rank < 1 || a->dims[a->rank - 1] != k)
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "K, N, bits, block_size and the input do not fit together");
     int64_t blocks = (k + block - 1) / block, blob = block * bits / 8, zero_row = (blocks * bits + 7) / 8;
     int64_t n_zero = zero ? hone__tensor_count(zero) : 0,

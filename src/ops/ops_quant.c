@@ -131,7 +131,7 @@ static hone_status read_granularity(hone__eval *ctx, const hone_tensor *x, const
     }
     bool fits = block > 0 && scale->rank == x->rank;
     for (int d = 0; fits && d < x->rank; d++)
-        fits = d == axis ? scale->dims[d] == (x->dims[d] + block - 1) / block : scale->dims[d] == x->dims[d];
+        fits = scale->dims[d] == (d == axis ? x->dims[d] / block + (x->dims[d] % block != 0) : x->dims[d]);
     if (!fits)
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the scales do not fit blocks of %lld", (long long)block);
     g->blocks = scale->dims[axis];

@@ -241,6 +241,8 @@ static void batch_norm_range(void *arg, size_t begin, size_t end, int thread) {
 
 static hone_status run_batch_norm(hone__cpu_run *ctx) {
     const channel_plan *p = ctx->plan_state;
+    if (hone__tensor_count(ctx->out[0]) == 0)
+        return HONE_OK; /* without channels there is no workspace either */
     const float *gamma = ctx->in[1]->data, *beta = ctx->in[2]->data, *mean = ctx->in[3]->data, *var = ctx->in[4]->data;
     float *scale = ctx->workspace, *shift = scale + p->channels;
     for (int64_t c = 0; c < p->channels; c++) {
