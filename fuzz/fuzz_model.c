@@ -56,6 +56,8 @@ static bool is_close(const hone_tensor *a, const hone_tensor *b, double magnitud
     double unit = a->dtype == HONE_DTYPE_FLOAT16 ? 3e-2 : a->dtype == HONE_DTYPE_BFLOAT16 ? 2e-1 : 2e-3;
     for (int64_t i = 0; i < hone__tensor_count(a); i++) {
         double x = hone_tensor_get_double(a, i), y = hone_tensor_get_double(b, i);
+        if (x == y || (isnan(x) && isnan(y)))
+            continue;
         if (is_step ? fabs(x - y) > 1 : !(fabs(x - y) <= unit * (0.1 + fabs(x) + 0.1 * magnitude)))
             return false;
     }

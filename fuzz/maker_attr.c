@@ -137,21 +137,27 @@ static hone__value *body_constant(maker *m, hone__graph *body, hone_dtype dtype)
     return value;
 }
 
+/* A value of the graph around that any way to compute it makes the same. */
+static hone__value *outer_value(maker *m) {
+    const maker_value *v = m->n_values ? &m->values[maker_take(m, (unsigned)m->n_values)] : NULL;
+    return v && v->trust == MAKER_EXACT ? v->value : NULL;
+}
+
 static hone__value *body_output(maker *m, hone__graph *body, size_t index) {
     static const char *const unary[] = {"Identity", "Neg", "Relu", "Shape", "Not", "Exp", "Floor"};
     static const char *const binary[] = {"Add", "Mul", "MatMul", "Sub", "Less", "Gather"};
     unsigned how = maker_take(m, 16);
     hone__value *x = body->n_inputs ? body->inputs[(index + how / 8) % body->n_inputs] : NULL;
     if (!x || how % 8 == 7)
-        x = m->n_values && how != 7 ? m->values[maker_take(m, (unsigned)m->n_values)].value
-                                    : body_constant(m, body, maker_dtype(m, HONE_SET(FLOAT) | HONE_SET(BOOL)));
+        x = how != 7 && (x = outer_value(m)) ? x
+                                             : body_constant(m, body, maker_dtype(m, HONE_SET(FLOAT) | HONE_SET(BOOL)));
     if (!x)
         return NULL;
     hone__value *in[2] = {x, x};
     if (how % 4 < 2)
         return body_node(m, body, unary[how < 8 ? 0 : maker_take(m, 7)], in, 1);
-    if (how % 4 == 3 && m->n_values)
-        in[1] = m->values[maker_take(m, (unsigned)m->n_values)].value;
+    if (how % 4 == 3 && (x = outer_value(m)))
+        in[1] = x;
     return body_node(m, body, binary[maker_take(m, 6)], in, 2);
 }
 

@@ -14,8 +14,7 @@
 
 size_t hone__dtype_alignment(hone_dtype dtype) {
     switch (dtype) {
-    case HONE_DTYPE_COMPLEX64:
-        return 4;
+    case HONE_DTYPE_COMPLEX64: /* kernels move it as one number of 64 bits */
     case HONE_DTYPE_COMPLEX128:
         return 8;
     default: {

@@ -317,6 +317,20 @@ static hone_status stacked_type(hone__infer *ctx, const hone__type *item, int64_
     return hone__infer_set(ctx, out, item->dtype, item->rank + 1, dims);
 }
 
+/* A state of Scan keeps its shape too (states of Loop need not). */
+static hone_status check_state_shape(hone__infer *ctx, const hone__type *before, const hone__type *after, size_t i) {
+    if (before->kind != HONE_KIND_TENSOR || !after->is_known || before->rank < 0 || after->rank < 0)
+        return HONE_OK;
+    bool fits = before->rank == after->rank;
+    for (int d = 0; fits && d < before->rank; d++)
+        fits = before->dims[d].value < 0 || after->dims[d].value < 0 || before->dims[d].value == after->dims[d].value;
+    char was[200], is[200];
+    return fits ? HONE_OK
+                : hone__infer_fail(ctx, HONE_ERROR_SHAPE, "state %zu goes into the body as %s and comes out as %s", i,
+                                   hone__type_describe(before, was, sizeof was),
+                                   hone__type_describe(after, is, sizeof is));
+}
+
 /* A state's element type is the same in every step, so that it does not depend on how many there are. An
  * optional that goes in may come out as what it held (the standard's own tests do so): its type is unknown. */
 static hone_status check_state(hone__infer *ctx, const hone__type *before, hone__type *after, size_t i) {
@@ -397,6 +411,13 @@ static hone_status scan_steps(hone__eval *ctx, scan *s) {
         }
         HONE_TRY(ctx->run_graph(ctx, s->body, s->call, s->n_state + s->n_scan_in, s->out, s->body->n_outputs));
         destroy_all(s->args, s->n_scan_in);
+        for (size_t i = 0; i < s->n_state; i++) {
+            const hone_tensor *was = s->call[i], *is = s->out[i];
+            if (was->rank != is->rank ||
+                (was->rank && memcmp(was->dims, is->dims, (size_t)was->rank * sizeof *was->dims)))
+                return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "state %zu changes its shape from one step to the next",
+                                       i);
+        }
         for (size_t i = 0; i < s->body->n_outputs; i++) {
             hone_tensor *value = s->out[i];
             s->out[i] = NULL;
@@ -598,7 +619,10 @@ static hone_status infer_scan(hone__infer *ctx) {
     }
     HONE_TRY(infer_body(ctx, body, in, n, &out));
     for (size_t i = 0; i < n_state && i < body->n_outputs; i++)
-        HONE_TRY(check_state(ctx, in[i], &out[i], i));
+        if (in[i]->is_known) {
+            HONE_TRY(check_state(ctx, in[i], &out[i], i));
+            HONE_TRY(check_state_shape(ctx, in[i], &out[i], i));
+        }
     for (size_t i = 0; i < ctx->n_out && i < body->n_outputs; i++) {
         bool is_scan = i >= n_state;
         if (first == 1) {

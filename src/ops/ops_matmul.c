@@ -225,6 +225,11 @@ static hone_status eval_mat_mul(hone__eval *ctx) {
     return HONE_OK;
 }
 
+static bool is_row(const hone_tensor *bias, int64_t n) {
+    int64_t last = bias->rank ? bias->dims[bias->rank - 1] : 1;
+    return (last == n || last == 1) && hone__tensor_count(bias) == last;
+}
+
 static hone_status eval_fused_mat_mul(hone__eval *ctx) {
     const hone_tensor *a, *b, *bias = hone__in(ctx, 2), *z = hone__in(ctx, 3);
     product p;
@@ -234,10 +239,8 @@ static hone_status eval_fused_mat_mul(hone__eval *ctx) {
         return hone__eval_fail(ctx, HONE_ERROR_UNSUPPORTED, "transposed batch dimensions are not supported");
     HONE_TRY(plan_product(a, b, hone__node_attr_int(ctx->node, "transA", 0) != 0,
                           hone__node_attr_int(ctx->node, "transB", 0) != 0, &p, ctx->error));
-    int64_t count = 0;
-    if (!hone__shape_count(p.dims, p.rank, &count) ||
-        (bias && hone__tensor_count(bias) != p.n && hone__tensor_count(bias) != 1) ||
-        (z && hone__tensor_count(z) != count))
+    if ((bias && !is_row(bias, p.n)) ||
+        (z && (z->rank != p.rank || (p.rank && memcmp(z->dims, p.dims, (size_t)p.rank * sizeof *p.dims) != 0))))
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the bias or the residual does not fit the product");
     return a->dtype == HONE_DTYPE_DOUBLE ? product_double(ctx, &p, a->dtype, true)
                                          : product_float(ctx, &p, a->dtype, true);

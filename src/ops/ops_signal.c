@@ -104,7 +104,9 @@ static hone_status infer_dft(hone__infer *ctx) {
         dims[axis] = hone__infer_ints(ctx, 1, &length, 1, &n) && n == 1 && length >= 0 ? hone__dim_known(length)
                                                                                        : hone__dim_unknown();
     if (hone__node_attr_int(ctx->node, "onesided", 0))
-        dims[axis] = dims[axis].value >= 0 ? hone__dim_known(dims[axis].value / 2 + 1) : hone__dim_unknown();
+        dims[axis] = dims[axis].value > 0    ? hone__dim_known(dims[axis].value / 2 + 1)
+                     : dims[axis].value == 0 ? hone__dim_known(0)
+                                             : hone__dim_unknown();
     return hone__infer_set(ctx, 0, dtype, x->rank, dims);
 }
 

@@ -42,7 +42,8 @@ static hone_status read_slots(hone__eval *ctx, size_t i, size_t n, size_t n_stat
     v->n = hone__tensor_count(x);
     for (size_t k = 1; k < 2 + n_states; k++) {
         HONE_TRY(hone__eval_tensor(ctx, 2 + k * n + i, &other));
-        if (other->dtype != x->dtype || hone__tensor_count(other) != v->n)
+        if (other->dtype != x->dtype || other->rank != x->rank ||
+            (x->rank && memcmp(other->dims, x->dims, (size_t)x->rank * sizeof *x->dims) != 0))
             return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "input %zu does not fit tensor %zu", 2 + k * n + i, i);
     }
     HONE_TRY(hone__eval_in_double(ctx, 2 + i, &v->x));

@@ -272,7 +272,8 @@ static hone_status plan_group_norm(const void *state, hone__cpu_plan *ctx) {
         HONE_FAIL_IF(p->groups <= 0 || p->channels % p->groups != 0, ctx->error, HONE_ERROR_SHAPE,
                      "GroupNormalization cannot split %lld channels into %lld groups", (long long)p->channels,
                      (long long)p->groups);
-        p->scale_per_group = ctx->node->op->since < 21;
+        /* Opset 18 has one scale per group, opset 21 one per channel; as the reference, both take both. */
+        p->scale_per_group = ctx->in[1] && hone__tensor_count(ctx->in[1]) == p->groups;
     }
     return check_channels(ctx, 1, 2, p->scale_per_group ? p->groups : p->channels);
 }
