@@ -78,7 +78,11 @@ import glob, json, os, sys
 logs = glob.glob(os.path.join(sys.argv[1], "testlog*.json"))
 count = {"passed": 0, "failed": 0, "skipped": 0}
 for line in open(max(logs, key=os.path.getmtime)):
-    result = json.loads(line)["result"]
+    test = json.loads(line)
+    for text in test.get("stdout", "").splitlines():  # counts of cases inside a test
+        if " cases: " in text or " passed, " in text:
+            print("%s: %s" % (test["name"].split(" / ")[-1], text.replace(os.path.realpath("."), ".")))
+    result = test["result"]
     key = "passed" if result in ("OK", "EXPECTEDFAIL") else "skipped" if result == "SKIP" else "failed"
     count[key] += 1
 print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % count)
