@@ -96,7 +96,7 @@ static hone_status infer_attention(hone__infer *ctx) {
         present[1] = y[0] = hone__infer_input(ctx, 0)->dims[0];
         y[1] = hone__infer_input(ctx, 0)->dims[1];
     }
-    if (sizes && n == 3)
+    if (sizes && n == 3 && sizes[2] >= 0)
         y[2] = hone__dim_known(sizes[2]);
     else if (hone__infer_has_rank(ctx, 1) && hone__infer_input(ctx, 1)->rank == 2 &&
              hone__infer_input(ctx, 1)->dims[1].value >= 0)
@@ -185,6 +185,9 @@ static hone_status eval_attention(hone__eval *ctx) {
 static hone_status infer_kv_attention(hone__infer *ctx, int64_t heads, int64_t kv_heads) {
     hone_dtype dtype = hone__infer_dtype(ctx, 0);
     hone__dim u = hone__dim_unknown(), y[3] = {u, u, u}, present[4] = {u, u, u, u};
+    if (heads < 1 || kv_heads < 1 || heads > INT32_MAX || kv_heads > INT32_MAX)
+        return hone__infer_fail(ctx, HONE_ERROR_MODEL, "there cannot be %lld heads and %lld of keys", (long long)heads,
+                                (long long)kv_heads);
     if (hone__infer_has_rank(ctx, 0) && hone__infer_input(ctx, 0)->rank == 3) {
         const hone__type *q = hone__infer_input(ctx, 0);
         bool packed = !hone__infer_given(ctx, 1);
@@ -307,9 +310,9 @@ static hone_status gqa_read(hone__eval *ctx, gqa *g) {
     a->heads = hone__node_attr_int(node, "num_heads", 0);
     a->kv_heads = hone__node_attr_int(node, "kv_num_heads", 0);
     bool packed = hone__in_omitted(ctx, 1) && hone__in_omitted(ctx, 2);
-    int64_t all = packed ? a->heads + 2 * a->kv_heads : a->heads;
-    if (q->rank != 3 || a->heads < 1 || a->kv_heads < 1 || a->heads % a->kv_heads || all < 1 || q->dims[2] % all ||
-        !lens || hone__in_omitted(ctx, 6))
+    bool sane = a->heads >= 1 && a->heads <= INT32_MAX && a->kv_heads >= 1 && a->kv_heads <= a->heads;
+    int64_t all = !sane ? 1 : packed ? a->heads + 2 * a->kv_heads : a->heads;
+    if (q->rank != 3 || !sane || a->heads % a->kv_heads || q->dims[2] % all || !lens || hone__in_omitted(ctx, 6))
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE,
                                "the query, numbers of heads and sequence lengths do not fit together");
     if (hone__node_attr_int(node, "smooth_softmax", 0) > 0 || !hone__in_omitted(ctx, 11))
