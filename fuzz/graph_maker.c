@@ -179,14 +179,14 @@ static bool jumps(const hone__op *op) {
 }
 
 static maker_trust trust_of(maker *m, const hone__node *node, const hone_tensor *out, bool *is_step) {
-    bool is_exact = true, is_finite = true;
+    bool is_exact = true, is_finite = true, is_small = true;
     const hone__op *op = node->op;
     for (size_t i = 0; i < node->n_inputs; i++) {
         size_t at = node->inputs[i] ? find_value(m, node->inputs[i]) : m->n_values;
         if (at == m->n_values)
             continue;
         is_exact = is_exact && m->values[at].trust == MAKER_EXACT;
-        (void)tensor_magnitude(m->values[at].tensor, &is_finite);
+        is_small = tensor_magnitude(m->values[at].tensor, &is_finite) <= 1e4 && is_small;
     }
     if (!(op->flags & HONE_OP_PURE) && !(op->flags & HONE_OP_CONTROL))
         return MAKER_WILD;
@@ -204,7 +204,7 @@ static maker_trust trust_of(maker *m, const hone__node *node, const hone_tensor 
         return MAKER_EXACT;
     bool out_finite = true;
     double magnitude = tensor_magnitude(out, &out_finite);
-    if (!is_finite || !out_finite || magnitude > 1e4)
+    if (!is_finite || !is_small || !out_finite || magnitude > 1e4)
         return MAKER_WILD;
     if (is_exact)
         return MAKER_CLOSE;

@@ -319,6 +319,8 @@ static hone_status run_gemm(hone__cpu_run *ctx) {
     const gemm_state *state = ctx->state;
     const gemm_plan *p = ctx->plan_state;
     hone__gemm_args args = p->args;
+    if (hone__tensor_count(ctx->out[0]) == 0)
+        return HONE_OK; /* no workspace either */
     const float *a = state->packed_a ? state->packed_a : ctx->in[0]->data;
     const float *b = state->packed_b ? state->packed_b : ctx->in[1]->data;
     args.a = p->is_swapped ? b : a;

@@ -315,6 +315,12 @@ typedef struct lrn_plan {
     const hone_norm_row *kernels;
 } lrn_plan;
 
+/* The kernel takes powers by way of logarithms: of positive numbers only. */
+static bool match_lrn(const hone__node *node, const hone__cpu_config *config) {
+    return match_f32(node, config) && hone__node_attr_float(node, "bias", 1.0f) > 0 &&
+           hone__node_attr_float(node, "alpha", 1e-4f) >= 0;
+}
+
 static hone_status plan_lrn(const void *state, hone__cpu_plan *ctx) {
     (void)state;
     lrn_plan *p = hone__bind_state(ctx, sizeof *p);
@@ -375,7 +381,7 @@ static const hone__cpu_kernel rows[] = {
     ROW("", "BatchNormalization", 7, "f32_batch_norm", match_batch_norm, plan_batch_norm, run_batch_norm),
     ROW("", "InstanceNormalization", 6, "f32_instance_norm", match_group_norm, plan_group_norm, run_group_norm),
     ROW("", "GroupNormalization", 18, "f32_group_norm", match_group_norm, plan_group_norm, run_group_norm),
-    ROW("", "LRN", 1, "f32_lrn", match_f32, plan_lrn, run_lrn),
+    ROW("", "LRN", 1, "f32_lrn", match_lrn, plan_lrn, run_lrn),
 };
 
 const hone__cpu_kernel_family hone__cpu_family_norm = {"norm", rows, sizeof rows / sizeof rows[0]};
