@@ -200,6 +200,8 @@ static maker_trust trust_of(maker *m, const hone__node *node, const hone_tensor 
             is_exact = is_exact && m->values[i].trust == MAKER_EXACT;
         return is_exact ? (is_float ? MAKER_CLOSE : MAKER_EXACT) : MAKER_WILD;
     }
+    for (size_t i = 0; i < node->n_attrs; i++) /* absurd exponents and factors blow rounding up */
+        is_small = is_small && !(node->attrs[i].type == HONE_ATTR_FLOAT && fabsf(node->attrs[i].f) > 1e3f);
     if (is_exact && tolerance.rtol == 0 && tolerance.atol == 0)
         return MAKER_EXACT;
     bool out_finite = true;

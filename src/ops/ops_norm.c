@@ -129,6 +129,8 @@ static hone_status normalise_groups(hone__eval *ctx, int64_t groups) {
     HONE_TRY(hone__eval_in_double(ctx, 1, &scale));
     HONE_TRY(hone__eval_in_double(ctx, 2, &bias));
     HONE_TRY(hone__eval_out_double(ctx, 0, x->dtype, x->rank, x->dims, &out, &y));
+    if (hone__tensor_count(x) == 0)
+        return HONE_OK; /* however many groups nothing is split into */
     int64_t per = groups ? c / groups : 0;
     for (int64_t g = 0; g < n * groups; g++) {
         int64_t at = g * per * inner;
