@@ -341,7 +341,8 @@ static hone_status infer_feature_vectorizer(hone__infer *ctx) {
         if (x && (x->rank < 1 || x->rank > 2))
             return hone__infer_fail(ctx, HONE_ERROR_SHAPE, "input %zu must be [N,C] or [C]", i);
         int64_t width = vector_width(ctx->node, i, x ? x->dims[x->rank - 1].value : -1);
-        dims[1].value = width < 0 || dims[1].value < 0 ? -1 : dims[1].value + width;
+        dims[1].value =
+            width < 0 || dims[1].value < 0 || width > INT64_MAX - dims[1].value ? -1 : dims[1].value + width;
         if (i == 0 && x)
             dims[0] = x->rank == 2 ? x->dims[0] : hone__dim_known(1);
     }
