@@ -135,7 +135,7 @@ static hone_tensor *container(hone_kind kind, hone_tensor **items, size_t n) {
 }
 
 hone_tensor *maker_value_of_kinds(maker *m, unsigned kinds, hone_dtype dtype, int rank, const int64_t *dims) {
-    hone_tensor *items[3];
+    hone_tensor *items[3] = {NULL};
     hone_kind kind = HONE_KIND_TENSOR;
     unsigned skip = maker_take(m, 4);
     for (int i = 0; kinds && i < 8; i++)

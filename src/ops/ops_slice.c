@@ -294,12 +294,14 @@ typedef enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } pad_mode
 static hone_status read_pad_mode(const hone__node *node, pad_mode *mode, hone_error *error) {
     static const char *const names[] = {"constant", "reflect", "edge", "wrap"};
     const char *text = hone__node_attr_string(node, "mode", "constant");
-    for (int i = 0; i < 4; i++)
+    int n = node->op && node->op->since < 19 ? 3 : 4; /* wrap came with version 19 */
+    for (int i = 0; i < n; i++)
         if (strcmp(text, names[i]) == 0) {
             *mode = (pad_mode)i;
             return HONE_OK;
         }
-    return hone__fail(error, HONE_ERROR_MODEL, "mode \"%s\" is none of constant, reflect, edge, wrap", text);
+    return hone__fail(error, HONE_ERROR_MODEL, "mode \"%s\" is none of constant, reflect, edge%s", text,
+                      n > 3 ? ", wrap" : "; wrap exists since opset 19");
 }
 
 /* Spreads n_pads numbers (begins, then ends) over the axes given, or all. */

@@ -349,7 +349,7 @@ static bool match_pad(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
     const size_t size = hone__bind_elem_size(hone__bind_dtype(node, 0));
     if (size < 1 || size > 16 || !hone__bind_has_output(node, 0) ||
-        find_name(hone__node_attr_string(node, "mode", "constant"), pad_modes, 4) < 0)
+        find_name(hone__node_attr_string(node, "mode", "constant"), pad_modes, node->op->since < 19 ? 3 : 4) < 0)
         return false;
     if (node->op->since < 11)
         return hone__bind_has_dtype(node, 0, HONE_DTYPE_FLOAT);
