@@ -8,7 +8,7 @@ static hone__node *absorber(const hone__node *act, const char **fused) {
     hone__node *node = product ? product->producer : NULL;
     if (!node || !hone__is_float(product) || hone__value_single_consumer(product) != act)
         return NULL;
-    if (*hone__node_attr_string(node, "activation", "") || !node->n_inputs || node->n_inputs < 2)
+    if (*hone__node_attr_string(node, "activation", "") || node->n_inputs < 2)
         return NULL;
     if (hone__is_op(node, "Conv") || hone__is_op_in(node, "hone", "FusedConv"))
         *fused = "FusedConv";

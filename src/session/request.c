@@ -156,7 +156,7 @@ static hone_status bind_plan(hone_request *request, hone_error *error) {
 }
 
 /* Outputs that were made by the run itself (shape found only then). */
-static hone_status collect(hone_request *request, hone_tensor **produced, hone_error *error) {
+static void collect(hone_request *request, hone_tensor **produced) {
     for (size_t i = 0; i < request->session->graph->n_outputs; i++) {
         if (produced[i]) {
             hone_tensor_destroy(request->own[i]);
@@ -167,8 +167,6 @@ static hone_status collect(hone_request *request, hone_tensor **produced, hone_e
             request->results[i] = request->targets[i];
         }
     }
-    (void)error;
-    return HONE_OK;
 }
 
 static hone_status run_bound(hone_request *request, hone_error *error) {
@@ -187,7 +185,7 @@ static hone_status run_bound(hone_request *request, hone_error *error) {
         }
         return status;
     }
-    HONE_TRY(collect(request, produced, error));
+    collect(request, produced);
     pthread_mutex_lock(&session->lock);
     session->n_runs++;
     if (profiling)

@@ -132,7 +132,7 @@ static hone_status add_alias(builder *b, const hone__node *node) {
     return join_buffer(b, node->outputs[0], id);
 }
 
-static void *plan_alloc_packed(hone__cpu_plan *ctx, size_t size) {
+void *hone__cpu_plan_alloc_packed(hone__cpu_plan *ctx, size_t size) {
     return hone__cpu_model_alloc_packed(ctx->user, size, ctx->error);
 }
 
@@ -154,7 +154,7 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
                           .out = out,
                           .n_out = node->n_outputs,
                           .arena = &b->plan->arena,
-                          .alloc_packed = plan_alloc_packed,
+                          .alloc_packed = hone__cpu_plan_alloc_packed,
                           .user = b->model,
                           .inplace_input = -1,
                           .error = b->error};

@@ -67,6 +67,9 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
                                   hone_error *error);
 void hone__cpu_plan_destroy(hone__exec_plan *plan);
 
+/* alloc_packed of a hone__cpu_plan whose user is the model. */
+void *hone__cpu_plan_alloc_packed(hone__cpu_plan *ctx, size_t size);
+
 /* Fills n_deps and followers; cpu_plan_deps.c. */
 hone_status hone__cpu_plan_link_steps(hone__exec_plan *plan, hone_error *error);
 

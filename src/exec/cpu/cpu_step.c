@@ -126,18 +126,9 @@ static hone_status run_reference(hone__exec_context *ctx, const hone__node *node
 
 /* ---- a kernel whose shapes are found now ---- */
 
-typedef struct dynamic_user {
-    hone__exec_model *model;
-} dynamic_user;
-
-static void *dynamic_alloc_packed(hone__cpu_plan *plan, size_t size) {
-    return hone__cpu_model_alloc_packed(((dynamic_user *)plan->user)->model, size, plan->error);
-}
-
 static hone_status run_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor *const *in,
                                   hone_tensor *const *out, hone__arena *arena, hone__pool *pool, hone_error *error) {
     const hone__node *node = entry->node;
-    dynamic_user user = {ctx->model};
     hone__cpu_plan plan = {.config = &ctx->model->cpu,
                            .node = node,
                            .in = in,
@@ -145,8 +136,8 @@ static hone_status run_kernel_now(hone__exec_context *ctx, const hone__cpu_node 
                            .out = (const hone_tensor *const *)out,
                            .n_out = node->n_outputs,
                            .arena = arena,
-                           .alloc_packed = dynamic_alloc_packed,
-                           .user = &user,
+                           .alloc_packed = hone__cpu_plan_alloc_packed,
+                           .user = ctx->model,
                            .inplace_input = -1,
                            .error = error};
     if (entry->row->plan) {
