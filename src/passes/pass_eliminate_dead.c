@@ -10,13 +10,14 @@ static bool is_read(const hone__node *node) {
 }
 
 HONE_PASS(eliminate_dead) {
+    hone__graph *graph = ctx->graph;
     (void)error;
     for (hone__node *node = graph->last, *prev; node; node = prev) {
         prev = node->prev;
         bool pure = node->op && (node->op->flags & (HONE_OP_PURE | HONE_OP_CONTROL));
         if (pure && !is_read(node)) {
             hone__graph_remove_node(node);
-            ++*n_changed;
+            ctx->n_changed++;
         }
     }
     return HONE_OK;

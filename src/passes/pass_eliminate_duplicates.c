@@ -63,6 +63,7 @@ static hone_status merge(hone__node *node, hone__node *into, bool *merged, hone_
 }
 
 HONE_PASS(eliminate_duplicates) {
+    hone__graph *graph = ctx->graph;
     size_t capacity = 64;
     while (capacity < graph->n_nodes * 2)
         capacity *= 2;
@@ -85,7 +86,7 @@ HONE_PASS(eliminate_duplicates) {
         status = merge(node, table[at], &merged, error);
         if (status != HONE_OK)
             break;
-        *n_changed += merged;
+        ctx->n_changed += merged;
     }
     hone__free(table);
     return status;

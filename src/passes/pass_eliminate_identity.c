@@ -71,6 +71,7 @@ static bool hands_on(const hone__node *node, size_t *kept) {
 }
 
 HONE_PASS(eliminate_identity) {
+    hone__graph *graph = ctx->graph;
     HONE_FOR_NODES_SAFE(node, graph) {
         size_t kept;
         if (!hands_on(node, &kept) || node->outputs[0]->graph != node->graph)
@@ -83,7 +84,7 @@ HONE_PASS(eliminate_identity) {
             continue;
         HONE_TRY(status);
         hone__graph_remove_node(node);
-        ++*n_changed;
+        ctx->n_changed++;
     }
     hone_error_clear(error);
     return HONE_OK;

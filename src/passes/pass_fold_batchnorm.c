@@ -73,6 +73,7 @@ static hone_status rewrite(hone__node *conv, hone__node *bn, const float *stats[
 }
 
 HONE_PASS(fold_batchnorm) {
+    hone__graph *graph = ctx->graph;
     HONE_FOR_NODES_SAFE(bn, graph) {
         hone__node *conv;
         int64_t m, inner, outer, n;
@@ -87,7 +88,7 @@ HONE_PASS(fold_batchnorm) {
         if (!ok)
             continue;
         HONE_TRY(rewrite(conv, bn, stats, m, inner, outer, error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

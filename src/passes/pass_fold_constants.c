@@ -83,7 +83,7 @@ static bool outputs_are_free(const hone__node *node) {
     return true;
 }
 
-static hone_status fold(hone__node *node, size_t *n_changed, hone_error *error) {
+static hone_status fold(hone__node *node, hone__pass_context *ctx, hone_error *error) {
     hone_tensor **out = hone__calloc(node->n_outputs + 1, sizeof *out);
     if (!out)
         return hone__fail_memory(error, "constant folding");
@@ -114,18 +114,19 @@ static hone_status fold(hone__node *node, size_t *n_changed, hone_error *error) 
     HONE_TRY(status);
     if (plain) {
         hone__graph_remove_node(node);
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }
 
 HONE_PASS(fold_constants) {
+    hone__graph *graph = ctx->graph;
     HONE_FOR_NODES_SAFE(node, graph) {
         size_t in_size;
         if (!outputs_are_free(node))
             continue;
         if (is_static_shape_of(node) || (is_foldable(node, &in_size) && is_small_enough(node, in_size)))
-            HONE_TRY(fold(node, n_changed, error));
+            HONE_TRY(fold(node, ctx, error));
     }
     return HONE_OK;
 }

@@ -66,6 +66,7 @@ static hone_status rewrite(hone__node *conv, hone__node *node, const float *c, b
 }
 
 HONE_PASS(fold_conv_affine) {
+    hone__graph *graph = ctx->graph;
     HONE_FOR_NODES_SAFE(node, graph) {
         hone__node *conv;
         size_t which;
@@ -86,7 +87,7 @@ HONE_PASS(fold_conv_affine) {
         if (!finite)
             continue;
         HONE_TRY(rewrite(conv, node, c, is_scalar, error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

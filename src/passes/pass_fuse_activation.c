@@ -20,6 +20,9 @@ static hone__node *absorber(const hone__node *act, const char **fused) {
 }
 
 HONE_PASS(fuse_activation) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "hone", "FusedConv", 1))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(act, graph) {
         const char *name, *fused;
         float params[2];
@@ -32,7 +35,7 @@ HONE_PASS(fuse_activation) {
         HONE_TRY(hone__node_set_attr_string(node, "activation", name, error));
         HONE_TRY(hone__node_set_attr_floats(node, "activation_params", params, 2, error));
         HONE_TRY(hone__node_absorb(node, act, error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

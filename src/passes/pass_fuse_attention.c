@@ -115,6 +115,9 @@ static bool is_last_softmax(const hone__node *softmax) {
 }
 
 HONE_PASS(fuse_attention) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "hone", "FusedAttention", 1))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(last, graph) {
         if (!hone__is_op(last, "MatMul") || hone__value_rank(last->outputs[0]) != 4 ||
             !hone__is_float(last->outputs[0]))
@@ -136,7 +139,7 @@ HONE_PASS(fuse_attention) {
         HONE_TRY(hone__replace_pattern(last, "hone", "FusedAttention", 1, in, a.mask ? 4 : 3, "fuse_attention", &node,
                                        error));
         HONE_TRY(hone__node_set_attr_float(node, "scale", (float)a.scale, error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

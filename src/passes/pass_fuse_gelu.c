@@ -96,6 +96,9 @@ static hone__value *match(hone__node *last, bool *is_tanh) {
 }
 
 HONE_PASS(fuse_gelu) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "", "Gelu", 20))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(node, graph) {
         bool is_tanh = false;
         if (!hone__is_op(node, "Mul") || node->n_inputs != 2 || !hone__is_float(node->outputs[0]))
@@ -106,7 +109,7 @@ HONE_PASS(fuse_gelu) {
         hone__node *gelu;
         HONE_TRY(hone__replace_pattern(node, "", "Gelu", 20, &x, 1, "fuse_gelu", &gelu, error));
         HONE_TRY(hone__node_set_attr_string(gelu, "approximate", is_tanh ? "tanh" : "none", error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

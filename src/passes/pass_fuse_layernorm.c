@@ -91,6 +91,9 @@ static hone_status rewrite(hone__node *last, hone__value *x, hone__value *scale,
 }
 
 HONE_PASS(fuse_layernorm) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "", "LayerNormalization", 17))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(div, graph) {
         double eps;
         if (!hone__is_op(div, "Div") || !hone__is_float(div->outputs[0]))
@@ -113,7 +116,7 @@ HONE_PASS(fuse_layernorm) {
         if (last == div_next) /* it goes */
             div_next = last->next;
         HONE_TRY(rewrite(last, x, scale, bias, eps, error));
-        ++*n_changed;
+        ctx->n_changed++;
     }
     return HONE_OK;
 }

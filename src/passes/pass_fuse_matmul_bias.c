@@ -15,6 +15,9 @@ static hone__node *linear_layer(const hone__node *add, size_t i) {
 }
 
 HONE_PASS(fuse_matmul_bias) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "hone", "FusedMatMul", 1))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(add, graph) {
         if (!hone__is_op(add, "Add") || add->n_inputs != 2)
             continue;
@@ -33,7 +36,7 @@ HONE_PASS(fuse_matmul_bias) {
             HONE_TRY(hone__node_become(matmul, "hone", "FusedMatMul", 1, "fuse_matmul_bias", error));
             HONE_TRY(hone__node_set_input(matmul, 2, bias, error));
             HONE_TRY(hone__node_absorb(matmul, add, error));
-            ++*n_changed;
+            ctx->n_changed++;
             break;
         }
     }

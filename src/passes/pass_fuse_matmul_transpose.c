@@ -23,14 +23,14 @@ static bool is_matmul(const hone__node *node) {
            hone__is_float(node->outputs[0]);
 }
 
-static hone_status absorb_input(hone__node *matmul, size_t i, size_t *n_changed, hone_error *error) {
+static hone_status absorb_input(hone__node *matmul, size_t i, hone__pass_context *ctx, hone_error *error) {
     hone__node *transpose = hone__input_node(matmul, i, "Transpose");
     if (!transpose || !swaps_last_two(transpose) || hone__value_rank(matmul->inputs[1 - i]) < 2)
         return HONE_OK;
     const char *attr = i == 0 ? "transA" : "transB";
     HONE_TRY(hone__node_become(matmul, "hone", "FusedMatMul", 1, "fuse_matmul_transpose", error));
     HONE_TRY(hone__node_set_attr_int(matmul, attr, !hone__node_attr_int(matmul, attr, 0), error));
-    ++*n_changed;
+    ctx->n_changed++;
     return hone__node_set_input(matmul, i, transpose->inputs[0], error);
 }
 
@@ -38,7 +38,7 @@ static bool is_bare(const hone__node *matmul) { /* nothing between the product a
     return matmul->n_inputs == 2 && !*hone__node_attr_string(matmul, "activation", "");
 }
 
-static hone_status absorb_scale(hone__node *scale, bool *done, size_t *n_changed, hone_error *error) {
+static hone_status absorb_scale(hone__node *scale, bool *done, hone__pass_context *ctx, hone_error *error) {
     double c;
     int i = scale->n_inputs == 2 ? hone__scalar_input(scale, &c) : -1;
     bool is_div = hone__is_op(scale, "Div");
@@ -54,19 +54,22 @@ static hone_status absorb_scale(hone__node *scale, bool *done, size_t *n_changed
     double alpha = hone__node_attr_float(matmul, "alpha", 1.0f) * (is_div ? 1 / c : c);
     HONE_TRY(hone__node_set_attr_float(matmul, "alpha", (float)alpha, error));
     *done = true;
-    ++*n_changed;
+    ctx->n_changed++;
     return hone__node_absorb(matmul, scale, error);
 }
 
 HONE_PASS(fuse_matmul_transpose) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "hone", "FusedMatMul", 1))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(node, graph) {
         bool done = false;
         if (hone__is_op(node, "Mul") || hone__is_op(node, "Div"))
-            HONE_TRY(absorb_scale(node, &done, n_changed, error));
+            HONE_TRY(absorb_scale(node, &done, ctx, error));
         if (done || !is_matmul(node))
             continue;
-        HONE_TRY(absorb_input(node, 0, n_changed, error));
-        HONE_TRY(absorb_input(node, 1, n_changed, error));
+        HONE_TRY(absorb_input(node, 0, ctx, error));
+        HONE_TRY(absorb_input(node, 1, ctx, error));
     }
     return HONE_OK;
 }

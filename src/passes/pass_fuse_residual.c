@@ -22,6 +22,9 @@ static hone__node *absorber(const hone__node *add, size_t i, const char **fused)
 }
 
 HONE_PASS(fuse_residual) {
+    hone__graph *graph = ctx->graph;
+    if (!hone__pass_may_make(ctx, "hone", "FusedConv", 1))
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(add, graph) {
         if (!hone__is_op(add, "Add") || add->n_inputs != 2 || add->inputs[0] == add->inputs[1])
             continue;
@@ -36,7 +39,7 @@ HONE_PASS(fuse_residual) {
             HONE_TRY(hone__node_become(node, "hone", fused, 1, "fuse_residual", error));
             HONE_TRY(hone__node_absorb(node, add, error));
             HONE_TRY(hone__node_set_input(node, 3, z, error));
-            ++*n_changed;
+            ctx->n_changed++;
             break;
         }
     }

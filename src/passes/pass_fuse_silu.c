@@ -36,50 +36,53 @@ static hone__value *sixth_of(const hone__node *node) {
 }
 
 static hone_status replace(hone__node *last, const char *domain, const char *op, int64_t opset, hone__value *x,
-                           size_t *n_changed, hone_error *error) {
-    ++*n_changed;
+                           hone__pass_context *ctx, hone_error *error) {
+    if (!hone__pass_may_make(ctx, domain, op, opset))
+        return HONE_OK;
+    ctx->n_changed++;
     return hone__replace_pattern(last, domain, op, opset, &x, 1, "fuse_silu", NULL, error);
 }
 
 /* Mul(x, f(x)) */
-static hone_status visit_mul(hone__node *mul, size_t *n_changed, hone_error *error) {
+static hone_status visit_mul(hone__node *mul, hone__pass_context *ctx, hone_error *error) {
     for (size_t i = 0; i < 2; i++) {
         hone__value *x = mul->inputs[1 - i];
         hone__node *gate = mul->inputs[i]->producer;
         if (!gate || gate->n_inputs == 0)
             continue;
         if (hone__is_op(gate, "Sigmoid") && gate->inputs[0] == x)
-            return replace(mul, "hone", "Silu", 1, x, n_changed, error);
+            return replace(mul, "hone", "Silu", 1, x, ctx, error);
         if (is_hard_sigmoid_sixth(gate) && gate->inputs[0] == x)
-            return replace(mul, "", "HardSwish", 14, x, n_changed, error);
+            return replace(mul, "", "HardSwish", 14, x, ctx, error);
         hone__value *inner = sixth_of(gate); /* x * (Clip(x+3) / 6) */
         if (inner && inner->producer && relu6_shifted(inner->producer) == x)
-            return replace(mul, "", "HardSwish", 14, x, n_changed, error);
+            return replace(mul, "", "HardSwish", 14, x, ctx, error);
     }
     return HONE_OK;
 }
 
 /* (x * Clip(x + 3, 0, 6)) / 6 */
-static hone_status visit_sixth(hone__node *node, hone__value *product, size_t *n_changed, hone_error *error) {
+static hone_status visit_sixth(hone__node *node, hone__value *product, hone__pass_context *ctx, hone_error *error) {
     hone__node *mul = product->producer;
     if (!hone__is_op(mul, "Mul") || mul->n_inputs != 2)
         return HONE_OK;
     for (size_t i = 0; i < 2; i++)
         if (mul->inputs[i]->producer && relu6_shifted(mul->inputs[i]->producer) == mul->inputs[1 - i])
-            return replace(node, "", "HardSwish", 14, mul->inputs[1 - i], n_changed, error);
+            return replace(node, "", "HardSwish", 14, mul->inputs[1 - i], ctx, error);
     return HONE_OK;
 }
 
 HONE_PASS(fuse_silu) {
+    hone__graph *graph = ctx->graph;
     HONE_FOR_NODES_SAFE(node, graph) {
         if (node->n_outputs != 1 || !hone__is_float(node->outputs[0]) || node->n_inputs != 2)
             continue;
-        size_t before = *n_changed;
+        size_t before = ctx->n_changed;
         hone__value *product = sixth_of(node);
         if (product)
-            HONE_TRY(visit_sixth(node, product, n_changed, error));
-        if (*n_changed == before && hone__is_op(node, "Mul"))
-            HONE_TRY(visit_mul(node, n_changed, error));
+            HONE_TRY(visit_sixth(node, product, ctx, error));
+        if (ctx->n_changed == before && hone__is_op(node, "Mul"))
+            HONE_TRY(visit_mul(node, ctx, error));
     }
     return HONE_OK;
 }

@@ -2,9 +2,9 @@
 #ifndef HONE_PASSES_PASS_LIST_H
 #define HONE_PASSES_PASS_LIST_H
 
-#include "graph/graph.h"
+#include "passes/passes.h"
 
-#define HONE_PASS(name) hone_status hone__pass_##name(hone__graph *graph, size_t *n_changed, hone_error *error)
+#define HONE_PASS(name) hone_status hone__pass_##name(hone__pass_context *ctx, hone_error *error)
 HONE_PASS(eliminate_dead);
 HONE_PASS(eliminate_identity);
 HONE_PASS(fold_constants);

@@ -1,5 +1,4 @@
-/* The table of passes, in the order in which they run, and the driver; see passes.h. */
-#include "base/error.h"
+/* The table of passes, in the order in which they run; see passes.h. */
 #include "passes/pass_list.h"
 #include "passes/passes.h"
 
@@ -34,24 +33,11 @@ static const hone__pass g_passes[] = {
     {NULL, HONE_OPT_ALL, NULL, NULL},
 };
 
-enum { MAX_ROUNDS = 4 };
-
 const hone__pass *hone__passes_all(void) { return g_passes; }
 
-hone_status hone__passes_run(hone__graph *graph, hone__opt_level level, hone_error *error) {
-    if (level == HONE_OPT_DISABLE_ALL)
-        return HONE_OK;
-    for (int round = 0; round < MAX_ROUNDS; round++) {
-        size_t total = 0;
-        for (const hone__pass *pass = g_passes; pass->name; pass++) {
-            size_t n = 0;
-            if (pass->level > level)
-                continue;
-            HONE_TRY(pass->run(graph, &n, error));
-            total += n;
-        }
-        if (total == 0)
-            break;
-    }
-    return HONE_OK;
+const hone__pass *hone__passes_find(const char *name) {
+    for (const hone__pass *pass = g_passes; pass->name; pass++)
+        if (strcmp(pass->name, name) == 0)
+            return pass;
+    return NULL;
 }
