@@ -67,18 +67,23 @@ double hone__minifloat_decode(hone_dtype dtype, uint8_t bits) {
     return sign ? -value : value;
 }
 
-static uint8_t encode_e8m0(double value) {
-    if (!(value > 0) || isinf(value))
-        return value == 0 ? 0 : 0xFF;
+uint8_t hone__e8m0_encode(double value, hone__e8m0_rounding rounding, bool saturate) {
+    if (!(value >= 0))
+        return 0xFF;
+    if (value == 0 || isinf(value))
+        return !saturate ? 0xFF : value == 0 ? 0 : 0xFE;
     int exponent;
-    double mantissa = frexp(value, &exponent); /* [0.5, 1) */
-    int code = exponent - 1 + 127 + (mantissa >= 0.75);
-    return (uint8_t)(code < 0 ? 0 : code > 254 ? 254 : code);
+    double mantissa = frexp(value, &exponent) * 2; /* [1, 2) */
+    bool is_up = rounding == HONE_E8M0_UP ? mantissa > 1 : rounding == HONE_E8M0_NEAREST && mantissa >= 1.5;
+    int code = exponent - 1 + 127 + is_up;
+    if (code < 0 || code > 254)
+        return !saturate ? 0xFF : code < 0 ? 0 : 0xFE;
+    return (uint8_t)code;
 }
 
 uint8_t hone__minifloat_encode(hone_dtype dtype, double value, bool saturate) {
     if (dtype == HONE_DTYPE_FLOAT8E8M0)
-        return encode_e8m0(value);
+        return hone__e8m0_encode(value, HONE_E8M0_UP, saturate);
     minifloat f = format_of(dtype);
     int width = 1 + f.exponent_bits + f.mantissa_bits;
     unsigned sign = signbit(value) ? 1u << (width - 1) : 0, top = (1u << (width - 1)) - 1u;
@@ -88,7 +93,8 @@ uint8_t hone__minifloat_encode(hone_dtype dtype, double value, bool saturate) {
                        : f.has_nan && !f.is_unsigned_zero ? top - 1u
                                                           : top;
     if (value != value)
-        return (uint8_t)(f.has_nan ? nan | (f.is_unsigned_zero ? 0 : sign) : top | sign);
+        /* FLOAT4E2M1 has no NaN: the standard's data have -0 for it. */
+        return (uint8_t)(f.has_nan ? nan | (f.is_unsigned_zero ? 0 : sign) : top + 1);
     double magnitude = fabs(value);
     if (!isinf(magnitude)) {
         int exponent;

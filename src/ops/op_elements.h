@@ -36,6 +36,10 @@ uint16_t hone__f64_to_bf16(double d);
 /* The 8- and 4-bit formats. */
 double hone__minifloat_decode(hone_dtype dtype, uint8_t bits);
 uint8_t hone__minifloat_encode(hone_dtype dtype, double value, bool saturate);
+/* A power of two, 2^(code - 127); 0xFF is NaN. Up: away from zero; nearest: ties up. Without `saturate`, 0 and what
+ * is outside of the range become NaN. What the standard leaves open (negative numbers) becomes NaN. */
+typedef enum hone__e8m0_rounding { HONE_E8M0_UP, HONE_E8M0_DOWN, HONE_E8M0_NEAREST } hone__e8m0_rounding;
+uint8_t hone__e8m0_encode(double value, hone__e8m0_rounding rounding, bool saturate);
 
 /* A walk over an output shape in runs along its last (merged) dimension; up to 3 inputs are broadcast to
  * it. offset and stride are those of the run; `at` is the output's index. */

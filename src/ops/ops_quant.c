@@ -2,104 +2,16 @@
  *
  * Source: ONNX operator specification; OCP 8-bit Floating Point Specification for the e4m3 and e5m2
  * formats. Rounding is to nearest even throughout. */
+#include "ops/op_elements.h"
 #include "ops/op_help.h"
 
 #include <math.h>
 
-/* ---- small floats ---- */
-
-/* A format of sign, exponent and mantissa. */
-typedef struct minifloat {
-    int mantissa, bias;
-    bool is_fnuz;      /* no negative zero: that code is NaN */
-    bool has_inf;      /* IEEE-like top exponent */
-    double max;        /* largest finite */
-    unsigned sign;     /* sign bit */
-    unsigned nan, inf; /* codes without sign; inf: where overflow goes when it does not saturate */
-} minifloat;
-
-static bool find_minifloat(hone_dtype dtype, minifloat *f) {
-    switch (dtype) {
-    case HONE_DTYPE_FLOAT8E4M3FN:
-        *f = (minifloat){3, 7, false, false, 448, 0x80, 0x7F, 0x7F};
-        return true;
-    case HONE_DTYPE_FLOAT8E4M3FNUZ:
-        *f = (minifloat){3, 8, true, false, 240, 0x80, 0x80, 0x80};
-        return true;
-    case HONE_DTYPE_FLOAT8E5M2:
-        *f = (minifloat){2, 15, false, true, 57344, 0x80, 0x7F, 0x7C};
-        return true;
-    case HONE_DTYPE_FLOAT8E5M2FNUZ:
-        *f = (minifloat){2, 16, true, false, 57344, 0x80, 0x80, 0x80};
-        return true;
-    case HONE_DTYPE_FLOAT4E2M1:
-        *f = (minifloat){1, 1, false, false, 6, 0x8, 0x7, 0x7};
-        return true;
-    default:
-        return false;
-    }
-}
-
-static double minifloat_decode(const minifloat *f, unsigned code) {
-    unsigned abs = code & (f->sign - 1), mask = (1u << f->mantissa) - 1;
-    double sign = code & f->sign ? -1 : 1;
-    if (f->is_fnuz && code == f->sign)
-        return NAN;
-    if (f->sign == 0x80 && !f->is_fnuz && (f->has_inf ? abs > 0x7C : abs == 0x7F))
-        return NAN;
-    if (f->has_inf && abs == 0x7C)
-        return sign * INFINITY;
-    int e = (int)(abs >> f->mantissa);
-    double m = (double)(abs & mask) / (double)(mask + 1);
-    return sign * (e ? ldexp(1 + m, e - f->bias) : ldexp(m, 1 - f->bias));
-}
-
-static unsigned minifloat_encode(const minifloat *f, double v, bool saturate) {
-    unsigned sign = signbit(v) ? f->sign : 0;
-    if (isnan(v))
-        return f->is_fnuz ? f->nan : f->nan | sign;
-    double a = fabs(v);
-    int e = 0;
-    if (a > 0 && !isinf(a))
-        frexp(a, &e);
-    e = e - 1 < 1 - f->bias ? 1 - f->bias : e - 1;
-    double step = ldexp(1, e - f->mantissa), rounded = isinf(a) ? a : nearbyint(a / step) * step;
-    if (rounded > f->max) {
-        if (!saturate && f->sign == 0x80)
-            return f->is_fnuz ? f->nan : f->inf | sign;
-        rounded = f->max;
-    }
-    if (rounded == 0)
-        return f->is_fnuz ? 0 : sign;
-    frexp(rounded, &e);
-    e--;
-    unsigned code;
-    if (e < 1 - f->bias)
-        code = (unsigned)ldexp(rounded, f->bias - 1 + f->mantissa);
-    else
-        code = ((unsigned)(e + f->bias) << f->mantissa) |
-               ((unsigned)ldexp(rounded, f->mantissa - e) & ((1u << f->mantissa) - 1));
-    return code | sign;
-}
-
-/* Bits of element i for types of 4 and 8 bits. */
-static unsigned raw_bits(const hone_tensor *t, int64_t i) {
-    const uint8_t *d = t->data;
-    return hone_dtype_bits(t->dtype) == 4 ? (d[i / 2] >> (i % 2 * 4)) & 15u : d[i];
-}
-static void put_raw_bits(hone_tensor *t, int64_t i, unsigned v) {
-    uint8_t *d = t->data;
-    if (hone_dtype_bits(t->dtype) != 4)
-        d[i] = (uint8_t)v;
-    else
-        d[i / 2] = (uint8_t)(i % 2 ? (d[i / 2] & 0x0F) | v << 4 : (d[i / 2] & 0xF0) | v);
-}
-
+/* An element of any type as a number. */
 static double element(const hone_tensor *t, int64_t i) {
-    minifloat f = {0};
-    if (find_minifloat(t->dtype, &f))
-        return minifloat_decode(&f, raw_bits(t, i));
-    return hone__dtype_in(t->dtype, HONE_SET_FLOAT) ? hone_tensor_get_double(t, i) : (double)hone__tensor_int_at(t, i);
+    double v;
+    hone__load_f64(t, i, 1, 1, &v);
+    return v;
 }
 
 /* ---- where an element's scale is ---- */
@@ -178,13 +90,13 @@ static hone_status eval_quantize_linear(hone__eval *ctx) {
     const hone_tensor *x, *scale, *zero = hone__in(ctx, 2);
     hone_tensor *out;
     granularity g;
-    minifloat f = {0};
     HONE_TRY(hone__eval_tensor(ctx, 0, &x));
     HONE_TRY(hone__eval_tensor(ctx, 1, &scale));
     HONE_TRY(read_granularity(ctx, x, scale, &g));
     HONE_TRY(check_zero(ctx, scale, zero));
     hone_dtype dtype = quantised_type(ctx->node, zero ? zero->dtype : HONE_DTYPE_UNDEFINED);
-    bool is_float = find_minifloat(dtype, &f), saturate = hone__node_attr_int(ctx->node, "saturate", 1) != 0;
+    bool is_float = hone__dtype_in(dtype, HONE_SET_FLOAT8 | HONE_SET(FLOAT4E2M1)),
+         saturate = hone__node_attr_int(ctx->node, "saturate", 1) != 0;
     if (!is_float && !hone__dtype_in(dtype, HONE_SET_INT | HONE_SET_INT4 | HONE_SET(INT2) | HONE_SET(UINT2)))
         return hone__eval_fail(ctx, HONE_ERROR_TYPE, "%s is not a quantised type", hone_dtype_name(dtype));
     HONE_TRY(hone__eval_output(ctx, 0, dtype, x->rank, x->dims, &out));
@@ -193,9 +105,10 @@ static hone_status eval_quantize_linear(hone__eval *ctx) {
         int64_t k = scale_index(&g, scale, i);
         /* The standard divides in the precision of the scale. */
         double v = (double)((float)element(x, i) / (float)element(scale, k));
-        if (is_float)
-            put_raw_bits(out, i, minifloat_encode(&f, v, saturate));
-        else
+        if (is_float) {
+            v = zero ? v + element(zero, k) : v; /* -0 + 0 is 0 */
+            hone__store_f64_mode(out, i, 1, &v, saturate);
+        } else
             hone__tensor_put_double(out, i, nearbyint(v) + (zero ? element(zero, k) : 0));
     }
     return HONE_OK;
@@ -359,6 +272,27 @@ static const hone__op_param dequantize_linear_23_out[] = {
     HONE_PARAM("y", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), '3')};
 static const hone__op_attr dequantize_linear_23_attrs[] = {
     {"axis", HONE_ATTR_INT, false}, {"block_size", HONE_ATTR_INT, false}, {"output_dtype", HONE_ATTR_INT, false}};
+/* Opset 25 adds the 2-bit integers. */
+#define QUANTISED_25                                                                                                   \
+    (HONE_SET_FLOAT8 | HONE_SET_INT4 | HONE_SET(INT2) | HONE_SET(UINT2) | HONE_SET(INT8) | HONE_SET(INT16) |           \
+     HONE_SET(UINT8) | HONE_SET(UINT16) | HONE_SET(FLOAT4E2M1))
+#define SCALES (HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16))
+static const hone__op_param quantize_linear_24_in[] = {
+    HONE_PARAM("x", SCALES | HONE_SET(INT32), '1'),
+    HONE_PARAM("y_scale", SCALES | HONE_SET(INT32) | HONE_SET(FLOAT8E8M0), 'S'),
+    HONE_PARAM_OPT("y_zero_point", QUANTISED_25 & ~(HONE_SET(INT2) | HONE_SET(UINT2)), '3')};
+static const hone__op_param quantize_linear_25_in[] = {
+    HONE_PARAM("x", SCALES | HONE_SET(INT32), '1'),
+    HONE_PARAM("y_scale", SCALES | HONE_SET(INT32) | HONE_SET(FLOAT8E8M0), 'S'),
+    HONE_PARAM_OPT("y_zero_point", QUANTISED_25, '3')};
+static const hone__op_param quantize_linear_25_out[] = {HONE_PARAM("y", QUANTISED_25, '3')};
+static const hone__op_param dequantize_linear_24_in[] = {
+    HONE_PARAM("x", (QUANTISED_25 & ~(HONE_SET(INT2) | HONE_SET(UINT2))) | HONE_SET(INT32), '1'),
+    HONE_PARAM("x_scale", SCALES | HONE_SET(FLOAT8E8M0), '2'),
+    HONE_PARAM_OPT("x_zero_point", (QUANTISED_25 & ~(HONE_SET(INT2) | HONE_SET(UINT2))) | HONE_SET(INT32), '1')};
+static const hone__op_param dequantize_linear_25_in[] = {
+    HONE_PARAM("x", QUANTISED_25 | HONE_SET(INT32), '1'), HONE_PARAM("x_scale", SCALES | HONE_SET(FLOAT8E8M0), '2'),
+    HONE_PARAM_OPT("x_zero_point", QUANTISED_25 | HONE_SET(INT32), '1')};
 static const hone__op_param dynamic_quantize_linear_11_in[] = {HONE_PARAM("x", HONE_SET(FLOAT), '1')};
 static const hone__op_param dynamic_quantize_linear_11_out[] = {HONE_PARAM("y", HONE_SET(UINT8), '2'),
                                                                 HONE_PARAM("y_scale", HONE_SET(FLOAT), 0),
@@ -375,6 +309,10 @@ static const hone__op g_rows[] = {
              quantize_linear_21_attrs, infer_quantize_linear, eval_quantize_linear, NULL),
     HONE_ROW("", "QuantizeLinear", 23, HONE_OP_PURE, 2, quantize_linear_23_in, 1, quantize_linear_23_out,
              quantize_linear_23_attrs, infer_quantize_linear, eval_quantize_linear, NULL),
+    HONE_ROW("", "QuantizeLinear", 24, HONE_OP_PURE, 2, quantize_linear_24_in, 1, quantize_linear_23_out,
+             quantize_linear_23_attrs, infer_quantize_linear, eval_quantize_linear, NULL),
+    HONE_ROW("", "QuantizeLinear", 25, HONE_OP_PURE, 2, quantize_linear_25_in, 1, quantize_linear_25_out,
+             quantize_linear_23_attrs, infer_quantize_linear, eval_quantize_linear, NULL),
     HONE_ROW_NO_ATTRS("", "DequantizeLinear", 10, HONE_OP_PURE, 2, dequantize_linear_10_in, 1, dequantize_linear_10_out,
                       infer_dequantize_linear, eval_dequantize_linear, NULL),
     HONE_ROW("", "DequantizeLinear", 13, HONE_OP_PURE, 2, dequantize_linear_10_in, 1, dequantize_linear_10_out,
@@ -384,6 +322,10 @@ static const hone__op g_rows[] = {
     HONE_ROW("", "DequantizeLinear", 21, HONE_OP_PURE, 2, dequantize_linear_21_in, 1, dequantize_linear_19_out,
              dequantize_linear_21_attrs, infer_dequantize_linear, eval_dequantize_linear, NULL),
     HONE_ROW("", "DequantizeLinear", 23, HONE_OP_PURE, 2, dequantize_linear_23_in, 1, dequantize_linear_23_out,
+             dequantize_linear_23_attrs, infer_dequantize_linear, eval_dequantize_linear, NULL),
+    HONE_ROW("", "DequantizeLinear", 24, HONE_OP_PURE, 2, dequantize_linear_24_in, 1, dequantize_linear_23_out,
+             dequantize_linear_23_attrs, infer_dequantize_linear, eval_dequantize_linear, NULL),
+    HONE_ROW("", "DequantizeLinear", 25, HONE_OP_PURE, 2, dequantize_linear_25_in, 1, dequantize_linear_23_out,
              dequantize_linear_23_attrs, infer_dequantize_linear, eval_dequantize_linear, NULL),
     HONE_ROW("com.microsoft", "QuantizeLinear", 1, HONE_OP_PURE, 2, quantize_linear_23_in, 1, quantize_linear_23_out,
              quantize_linear_21_attrs, infer_quantize_linear, eval_quantize_linear, NULL),

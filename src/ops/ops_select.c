@@ -219,6 +219,35 @@ static void convert(const hone_tensor *x, hone_tensor *y, bool saturate) {
     }
 }
 
+enum { HONE_SET_SMALL_INT = HONE_SET_INT4 | HONE_SET(INT2) | HONE_SET(UINT2) };
+
+/* Floats to the narrowest integers, by way of int64, of which the low bits stay. */
+static void wrap(const hone_tensor *x, hone_tensor *y) {
+    int64_t count = hone__tensor_count(x);
+    for (int64_t at = 0; at < count; at += HONE__RUN) {
+        int64_t v[HONE__RUN], n = count - at < HONE__RUN ? count - at : HONE__RUN;
+        hone__load_i64(x, at, 1, n, v);
+        hone__store_i64(y, at, n, v);
+    }
+}
+
+/* Powers of two, rounded as the attribute round_mode says. */
+static hone_status to_e8m0(hone__eval *ctx, const hone_tensor *x, hone_tensor *y, bool saturate) {
+    static const char *const names[] = {"up", "down", "nearest"};
+    const char *mode = hone__node_attr_string(ctx->node, "round_mode", "up");
+    int rounding = 0;
+    while (rounding < 3 && strcmp(mode, names[rounding]) != 0)
+        rounding++;
+    if (rounding == 3)
+        return hone__eval_fail(ctx, HONE_ERROR_MODEL, "round_mode is \"%.40s\", not up, down or nearest", mode);
+    for (int64_t i = 0; i < hone__tensor_count(x); i++) {
+        double v;
+        hone__load_f64(x, i, 1, 1, &v);
+        ((uint8_t *)y->data)[i] = hone__e8m0_encode(v, (hone__e8m0_rounding)rounding, saturate);
+    }
+    return HONE_OK;
+}
+
 static hone_status eval_cast(hone__eval *ctx) {
     const hone_tensor *x = ctx->in[0];
     bool is_like = strcmp(ctx->node->op_type, "CastLike") == 0;
@@ -256,7 +285,15 @@ static hone_status eval_cast(hone__eval *ctx) {
             memcpy(y->data, x->data, x->size);
         return HONE_OK;
     }
-    convert(x, y, hone__node_attr_int(ctx->node, "saturate", 1) != 0);
+    bool saturate = hone__node_attr_int(ctx->node, "saturate", 1) != 0;
+    if (to == HONE_DTYPE_FLOAT8E8M0)
+        return to_e8m0(ctx, x, y, saturate);
+    /* The standard leaves floats outside of the range open. Its data clip them to 2- and 4-bit integers before
+     * opset 24 and wrap them from then on. */
+    if (ctx->node->opset >= 24 && !hone__is_int(x->dtype) && hone__dtype_in(to, HONE_SET_SMALL_INT))
+        wrap(x, y);
+    else
+        convert(x, y, saturate);
     return HONE_OK;
 }
 
@@ -286,6 +323,8 @@ enum {
     CAST19 = CAST13 | HONE_SET_FLOAT8,
     CAST21 = CAST19 | HONE_SET_INT4,
     CAST23 = CAST21 | HONE_SET(FLOAT4E2M1),
+    CAST24 = CAST23 | HONE_SET(FLOAT8E8M0),
+    CAST25 = CAST24 | HONE_SET(INT2) | HONE_SET(UINT2),
     NUMERIC1 = HONE_SET_INT | HONE_SET_IEEE,
     INF20 = HONE_SET_FLOAT | HONE_SET_FLOAT8
 };
@@ -298,6 +337,8 @@ ONE(CAST13, CAST13)
 ONE(CAST19, CAST19)
 ONE(CAST21, CAST21)
 ONE(CAST23, CAST23)
+ONE(CAST24, CAST24)
+ONE(CAST25, CAST25)
 ONE(IEEE, HONE_SET_IEEE)
 ONE(FLOAT, HONE_SET_FLOAT)
 ONE(INF10, HONE_SET(FLOAT) | HONE_SET(DOUBLE))
@@ -310,6 +351,8 @@ LIKE(CAST13)
 LIKE(CAST19)
 LIKE(CAST21)
 LIKE(CAST23)
+LIKE(CAST24)
+LIKE(CAST25)
 #define WHERE(version, set)                                                                                            \
     static const hone__op_param in_where##version[] = {{"condition", HONE_SET(BOOL), 'B', 0, false},                   \
                                                        {"X", (hone__dtype_set)(set), 'T', 0, false},                   \
@@ -327,8 +370,9 @@ CLIP(12, NUMERIC1)
 CLIP(13, HONE_SET_NUMERIC)
 
 static const hone__op_attr a_to_name[] = {{"to", HONE_ATTR_STRING, true}};
-static const hone__op_attr a_to[] = {{"to", HONE_ATTR_INT, true}, {"saturate", HONE_ATTR_INT, false}};
-static const hone__op_attr a_saturate[] = {{"saturate", HONE_ATTR_INT, false}};
+static const hone__op_attr a_to[] = {
+    {"to", HONE_ATTR_INT, true}, {"saturate", HONE_ATTR_INT, false}, {"round_mode", HONE_ATTR_STRING, false}};
+static const hone__op_attr a_saturate[] = {{"saturate", HONE_ATTR_INT, false}, {"round_mode", HONE_ATTR_STRING, false}};
 static const hone__op_attr a_clip[] = {
     {"max", HONE_ATTR_FLOAT, false}, {"min", HONE_ATTR_FLOAT, false}, {"consumed_inputs", HONE_ATTR_INTS, false}};
 static const hone__op_attr a_inf[] = {{"detect_negative", HONE_ATTR_INT, false},
@@ -357,10 +401,14 @@ static const hone__op g_rows[] = {
     ROW_CAST(19, CAST19, a_to, 2),
     ROW_CAST(21, CAST21, a_to, 2),
     ROW_CAST(23, CAST23, a_to, 2),
+    ROW_CAST(24, CAST24, a_to, 3),
+    ROW_CAST(25, CAST25, a_to, 3),
     ROW_LIKE(15, CAST13, 0),
     ROW_LIKE(19, CAST19, 1),
     ROW_LIKE(21, CAST21, 1),
     ROW_LIKE(23, CAST23, 1),
+    ROW_LIKE(24, CAST24, 2),
+    ROW_LIKE(25, CAST25, 2),
     ROW_CLIP(1, 1, 1, 3),
     ROW_CLIP(6, 1, 1, 2),
     ROW_CLIP(11, 1, 3, 0),

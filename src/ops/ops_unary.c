@@ -110,6 +110,7 @@ static const unary g_table[] = {
     {"ThresholdedRelu", r_thresholded_relu, NULL, "alpha", NULL, 1.0f},
     {"Shrink", r_shrink, NULL, "bias", "lambd", 0.0f, 0.5f},
     {"Silu", r_silu, NULL, "alpha", NULL, 1.0f},
+    {"Swish", r_silu, NULL, "alpha", NULL, 1.0f},
     {"Gelu", r_gelu},
 };
 
@@ -260,6 +261,7 @@ static const hone__op g_rows[] = {
     ROW_A("ThresholdedRelu", 22, FLOAT, a_alpha, 1),
     ROW_A("Shrink", 9, NUMERIC1, a_shrink, 2),
     ROW_A("Gelu", 20, FLOAT, a_gelu, 1),
+    ROW_A("Swish", 24, FLOAT, a_alpha, 1),
     ROW_IN("hone", "Silu", 1, FLOAT, 1, a_alpha),
 };
 const hone__op_family hone__ops_unary = {"unary", g_rows, sizeof g_rows / sizeof *g_rows};
