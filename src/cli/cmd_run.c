@@ -13,8 +13,8 @@
 #include <string.h>
 
 typedef struct run_values {
-    hone__cli_texts inputs, shapes, sets;
-    const char *image_size, *mean, *std, *layout, *output_dir, *expect, *level, *config, *store;
+    hone__cli_texts inputs, shapes, sets, expects;
+    const char *image_size, *mean, *std, *layout, *output_dir, *level, *config, *store;
     double range, rtol, atol;
     bool bgr;
     int64_t seed, batch, threads;
@@ -46,8 +46,9 @@ static const hone__cli_option options[] = {
     {"layout", HONE_CLI_TEXT, AT(layout), "nchw|nhwc", "of image inputs; default: where the model has 1 or 3 channels",
      0, 0, 0},
     {"output-dir", HONE_CLI_TEXT, AT(output_dir), "DIR", "write each output as DIR/NAME.npy", 0, 0, 'o'},
-    {"expect", HONE_CLI_TEXT, AT(expect), "DIR",
-     "take input_*.pb from an ONNX test-data folder and compare with its output_*.pb; exit status 1 when they differ",
+    {"expect", HONE_CLI_TEXTS, AT(expects), "DIR",
+     "take input_*.pb from an ONNX test-data folder and compare with its output_*.pb; exit status 1 when they differ. "
+     "Repeat it to run several data sets, whose shapes may differ, one after the other in one session",
      0, 0, 0},
     {"rtol", HONE_CLI_NUMBER, AT(rtol), "X",
      "relative tolerance: |a-b| <= atol + rtol*|b| (default 1e-3; 1e-2 where a half-precision type is involved)", 0,
@@ -99,8 +100,10 @@ typedef struct job {
     hone_tune_store *store;
     char warning[400]; /* of the store */
     hone_session *session;
+    hone__image_options image;
     hone__input_shapes shapes;
     hone__run_tensors inputs, outputs, expected;
+    bool is_done; /* the latest run */
     double time_ms;
 } job;
 
@@ -115,18 +118,29 @@ static void release(job *j) {
     hone_model_close(j->model);
 }
 
-static hone_status infer(const run_values *values, const char *path, job *j, hone_error *error) {
-    hone__image_options image;
-    HONE_TRY(image_options(values, &image, error));
+/* The inputs of one run, and what its outputs are compared with; `dir` is NULL without --expect. */
+static hone_status load_set(const run_values *values, const char *dir, job *j, hone_error *error) {
+    hone__run_tensors_release(&j->inputs);
+    hone__run_tensors_release(&j->expected);
+    j->expected.n = 0;
+    hone__run_source source = {&values->inputs, dir, &j->image, (uint64_t)values->seed, &j->shapes};
+    HONE_TRY(hone__run_inputs(j->model, &source, &j->inputs, error));
+    return dir ? hone__run_expected(j->model, dir, &j->expected, error) : HONE_OK;
+}
+
+static hone_status prepare(const run_values *values, const char *path, job *j, hone_error *error) {
+    HONE_TRY(image_options(values, &j->image, error));
     hone__session_settings settings = {values->config, values->store, &values->sets, values->threads, values->level};
     HONE_TRY(hone__session_options(&settings, &j->options, &j->store, j->warning, sizeof j->warning, error));
     HONE_TRY(hone_model_open(path, &j->model, error));
     HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
-    hone__run_source source = {&values->inputs, values->expect, &image, (uint64_t)values->seed, &j->shapes};
-    HONE_TRY(hone__run_inputs(j->model, &source, &j->inputs, error));
-    if (values->expect)
-        HONE_TRY(hone__run_expected(j->model, values->expect, &j->expected, error));
-    HONE_TRY(hone_session_create(j->model, j->options, &j->session, error));
+    HONE_TRY(load_set(values, values->expects.n ? values->expects.items[0] : NULL, j, error));
+    return hone_session_create(j->model, j->options, &j->session, error);
+}
+
+static hone_status infer(job *j, hone_error *error) {
+    hone__run_tensors_release(&j->outputs);
+    j->is_done = false;
     j->outputs.n = hone_model_output_count(j->model);
     j->outputs.items = hone__calloc(j->outputs.n ? j->outputs.n : 1, sizeof *j->outputs.items);
     if (!j->outputs.items)
@@ -135,6 +149,7 @@ static hone_status infer(const run_values *values, const char *path, job *j, hon
     HONE_TRY(hone_session_run(j->session, (const hone_tensor *const *)j->inputs.items, j->inputs.n, j->outputs.items,
                               j->outputs.n, error));
     j->time_ms = hone__ms_since(start);
+    j->is_done = true;
     return HONE_OK;
 }
 
@@ -147,9 +162,15 @@ static bool name_is_taken(const hone_model *model, size_t index) {
     return false;
 }
 
-static bool compare_all(const hone__cli *cli, const run_values *values, const job *j, json_t *json) {
+/* What the comparisons of all data sets came to. */
+typedef struct verdict {
+    bool is_ok;
+    double max_abs, max_rel;
+    json_t *failed;
+} verdict;
+
+static bool compare_set(const hone__cli *cli, const run_values *values, const char *dir, const job *j, verdict *all) {
     hone__tolerance tolerance = {values->rtol, values->atol, hone__model_has_half(j->model)};
-    json_t *expect = json_object(), *failed = json_array();
     bool is_ok = true;
     double max_abs = 0, max_rel = 0;
     size_t n_compared = 0;
@@ -171,21 +192,52 @@ static bool compare_all(const hone__cli *cli, const run_values *values, const jo
             hone__cli_print(cli, "; %lld of %lld elements are out of tolerance", (long long)difference.n_wrong,
                             (long long)difference.n_compared);
         hone__cli_print(cli, "\n");
-        json_array_append_new(failed,
-                              json_pack("{s:o, s:o, s:I, s:I}", "output", hone__json_text(name), "reason",
-                                        hone__json_text(difference.message), "wrong", (json_int_t)difference.n_wrong,
-                                        "of", (json_int_t)difference.n_compared));
+        json_array_append_new(all->failed,
+                              json_pack("{s:o, s:o, s:o, s:I, s:I}", "output", hone__json_text(name), "data",
+                                        hone__json_text(dir), "reason", hone__json_text(difference.message), "wrong",
+                                        (json_int_t)difference.n_wrong, "of", (json_int_t)difference.n_compared));
     }
     if (is_ok)
         hone__cli_print(cli, "  %sas expected%s: %zu output%s, largest error %.3g absolute, %.3g relative\n",
                         hone__cli_green(cli), hone__cli_plain(cli), n_compared, n_compared == 1 ? "" : "s", max_abs,
                         max_rel);
-    hone__json_set(expect, "ok", json_boolean(is_ok));
-    hone__json_set(expect, "max_abs_error", hone__json_number(max_abs));
-    hone__json_set(expect, "max_rel_error", hone__json_number(max_rel));
-    hone__json_set(expect, "failed", failed);
-    hone__json_set(json, "expect", expect);
+    else
+        hone__cli_remark(cli, "error: the outputs differ from those in %s", dir);
+    all->is_ok &= is_ok;
+    all->max_abs = fmax(all->max_abs, max_abs);
+    all->max_rel = fmax(all->max_rel, max_rel);
     return is_ok;
+}
+
+/* Runs what is loaded, shows and saves the outputs; `outputs` is their description for JSON. */
+static hone_status run_set(hone__cli *cli, const run_values *values, const char *path, job *j, json_t **outputs,
+                           hone_error *error) {
+    HONE_TRY(infer(j, error));
+    hone__cli_print(cli, "%s%s%s: %.3f ms\n", hone__cli_bold(cli), path, hone__cli_plain(cli), j->time_ms);
+    json_decref(*outputs);
+    *outputs = json_array();
+    for (size_t i = 0; i < j->outputs.n; i++) {
+        const char *name = hone_model_get_output(j->model, i)->name;
+        json_array_append_new(*outputs, hone__run_describe(cli, name, j->outputs.items[i]));
+        if (values->output_dir)
+            HONE_TRY(
+                hone__run_save(values->output_dir, name, i, name_is_taken(j->model, i), j->outputs.items[i], error));
+    }
+    return HONE_OK;
+}
+
+static hone_status run_sets(hone__cli *cli, const run_values *values, const char *path, job *j, verdict *all,
+                            json_t **outputs, hone_error *error) {
+    HONE_TRY(prepare(values, path, j, error));
+    HONE_TRY(run_set(cli, values, path, j, outputs, error));
+    for (size_t i = 0; i < values->expects.n; i++) {
+        if (i) {
+            HONE_TRY(load_set(values, values->expects.items[i], j, error));
+            HONE_TRY(run_set(cli, values, path, j, outputs, error));
+        }
+        compare_set(cli, values, values->expects.items[i], j, all);
+    }
+    return HONE_OK;
 }
 
 static int run(hone__cli *cli, const void *data, char **args, int n_args) {
@@ -193,39 +245,30 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     const run_values *values = data;
     hone_error error;
     job j = {0};
-    hone_status status = infer(values, args[0], &j, &error);
+    verdict all = {.is_ok = true, .failed = json_array()};
+    json_t *json = json_object(), *outputs = json_array();
+    hone_status status = run_sets(cli, values, args[0], &j, &all, &outputs, &error);
     if (j.warning[0])
         hone__cli_remark(cli, "%s", j.warning);
-    if (status != HONE_OK) {
-        if (j.shapes.n_assumed && !values->expect && !error.hint[0])
-            hone__error_hint(&error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
-        int code = hone__session_fail(cli, j.model, &error);
-        /* The command line was right if it came this far: an argument that a node refuses is bad data. */
-        if (code == HONE_EXIT_USAGE && j.outputs.items)
-            code = HONE_EXIT_INPUT;
-        release(&j);
-        return code;
-    }
-    json_t *json = json_object(), *outputs = json_array();
-    hone__cli_print(cli, "%s%s%s: %.3f ms\n", hone__cli_bold(cli), args[0], hone__cli_plain(cli), j.time_ms);
-    for (size_t i = 0; i < j.outputs.n && status == HONE_OK; i++) {
-        const char *name = hone_model_get_output(j.model, i)->name;
-        json_array_append_new(outputs, hone__run_describe(cli, name, j.outputs.items[i]));
-        if (values->output_dir)
-            status = hone__run_save(values->output_dir, name, i, name_is_taken(j.model, i), j.outputs.items[i], &error);
-    }
     hone__json_set(json, "model", hone__json_text(args[0]));
     hone__json_set(json, "outputs", outputs);
-    int code = HONE_EXIT_DONE;
-    if (status == HONE_OK && values->expect && !compare_all(cli, values, &j, json))
-        code = HONE_EXIT_CHECK;
+    if (values->expects.n)
+        hone__json_set(json, "expect",
+                       json_pack("{s:b, s:o, s:o, s:O}", "ok", all.is_ok, "max_abs_error",
+                                 hone__json_number(all.max_abs), "max_rel_error", hone__json_number(all.max_rel),
+                                 "failed", all.failed));
+    json_decref(all.failed);
     hone__json_set(json, "time_ms", hone__json_number(j.time_ms));
+    int code = all.is_ok ? HONE_EXIT_DONE : HONE_EXIT_CHECK;
     if (status != HONE_OK) {
         json_decref(json);
-        code = hone__cli_fail(cli, &error);
+        if (j.shapes.n_assumed && !values->expects.n && !error.hint[0])
+            hone__error_hint(&error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
+        code = hone__session_fail(cli, j.model, &error);
+        /* The command line was right if it came this far: an argument that a node refuses is bad data. */
+        if (code == HONE_EXIT_USAGE && j.outputs.items && !j.is_done)
+            code = HONE_EXIT_INPUT;
     } else {
-        if (code == HONE_EXIT_CHECK)
-            hone__cli_remark(cli, "error: the outputs differ from those in %s", values->expect);
         code = hone__cli_write_json(cli, json, code);
     }
     release(&j);

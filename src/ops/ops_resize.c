@@ -106,8 +106,10 @@ static hone_status plan_axes(const hone__node *node, const int64_t *dims, int ra
             a->scale = keep ? common : a->in > 0 ? (double)a->out / (double)a->in : 1;
         } else {
             a->scale = scales[i];
-            double out = floor((double)a->in * scales[i] *
-                               (roi && r->coord == TF_CROP_AND_RESIZE ? a->roi_end - a->roi_start : 1));
+            /* The product is one of floats, as in the standard's own inference: 17/9 times 9 is 17. */
+            double out =
+                floor(roi && r->coord == TF_CROP_AND_RESIZE ? (double)a->in * scales[i] * (a->roi_end - a->roi_start)
+                                                            : (double)((float)a->in * (float)scales[i]));
             HONE_FAIL_IF(!(scales[i] > 0) || !(out >= 0 && out < 0x1p53), error, HONE_ERROR_SHAPE,
                          "scale %g is impossible", scales[i]);
             a->out = (int64_t)out;

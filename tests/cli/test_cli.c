@@ -370,6 +370,12 @@ static void test_run_expect(void **state) {
     assert_true(json_is_false(json_object_get(expect, "ok")) &&
                 json_array_size(json_object_get(expect, "failed")) == 1);
     json_decref(json);
+    /* Several data sets in one session: one that differs decides. */
+    run("run", data("mlp.onnx"), "--expect", data("mlp_bad"), "--expect", data("mlp_good"), "--json", "-", NULL);
+    expect_code(1);
+    expect_text(last.out, "\"ok\": false");
+    expect_text(last.out, "mlp_bad");
+    assert_null(strstr(last.out, "mlp_good"));
     assert_int_equal(run("run", data("mlp.onnx"), "--expect", data("mlp_bad"), "--atol", "0.6", NULL), 0);
     assert_int_equal(
         run("run", data("mlp.onnx"), "--expect", data("mlp_good"), "--rtol", "0", "--atol", "0", NULL) & ~1, 0);
