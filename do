@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 root=$(pwd)
 
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libfyaml-dev libjansson-dev libsqlite3-dev \
-libjpeg62-turbo-dev libspng-dev zlib1g-dev libxxhash-dev libjs-chart.js"
+libjpeg62-turbo-dev libspng-dev libtiff-dev libwebp-dev libopenjp2-7-dev zlib1g-dev libxxhash-dev libjs-chart.js"
 TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev"
 LINT_PACKAGES="$TEST_PACKAGES clang clang-format"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev"

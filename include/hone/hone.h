@@ -4,6 +4,7 @@
 #ifndef HONE_HONE_H
 #define HONE_HONE_H
 
+#include <hone/image.h>
 #include <hone/machine.h>
 #include <hone/model.h>
 #include <hone/onnx_data.h>

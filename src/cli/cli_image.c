@@ -9,147 +9,50 @@
 #include "base/tensor.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include <jpeglib.h>
-#include <spng.h>
-
-enum { MAX_SIDE = 65535, MAX_PIXELS = 1 << 28 };
+#include <hone/image.h>
 
 /* Decoded pixels, [height, width, channels]. */
 typedef struct picture {
     int64_t width, height;
     int channels; /* 1 or 3 */
-    unsigned char *pixels;
+    const unsigned char *pixels;
+    hone_tensor *tensor; /* that holds them */
 } picture;
 
 static hone_status fail_image(const char *path, hone_error *error, const char *what) {
     hone__fail(error, HONE_ERROR_CONFIG, "\"%s\" cannot be read as an image: %s", path, what);
     hone__error_file(error, path, -1);
-    hone__error_hint(error, "give an intact PNG or JPEG file");
+    hone__error_hint(error, "give an intact image file");
     return HONE_ERROR_CONFIG;
 }
 
 bool hone__image_is_path(const char *path) {
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff",
+                                          ".jp2", ".j2k", ".pbm",  ".pgm", ".ppm",  ".pnm", ".pam"};
     const char *dot = strrchr(path, '.');
-    return dot && (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return false;
 }
 
-static hone_status alloc_pixels(picture *p, const char *path, hone_error *error) {
-    if (p->width < 1 || p->height < 1 || p->width > MAX_SIDE || p->height > MAX_SIDE ||
-        p->width * p->height > MAX_PIXELS)
-        return fail_image(path, error, "its size is out of range");
-    p->pixels = hone__malloc((size_t)(p->width * p->height * p->channels));
-    return p->pixels ? HONE_OK : hone__fail_memory(error, "an image");
-}
-
-static hone_status read_png(const hone__mapping *file, const char *path, picture *out, hone_error *error) {
-    spng_ctx *ctx = spng_ctx_new(0);
-    if (!ctx)
-        return hone__fail_memory(error, "an image");
-    struct spng_ihdr head;
-    hone_status status = HONE_OK;
-    size_t size = 0;
-    int format = out->channels == 1 ? SPNG_FMT_G8 : SPNG_FMT_RGB8, code;
-    spng_set_image_limits(ctx, MAX_SIDE, MAX_SIDE);
-    if ((code = spng_set_png_buffer(ctx, file->data, file->size)) != 0 || (code = spng_get_ihdr(ctx, &head)) != 0) {
-        status = fail_image(path, error, spng_strerror(code));
-        goto cleanup;
-    }
-    /* libspng gives gray only from gray images of up to eight bits; others become gray from their colours. */
-    bool is_gray = head.color_type == SPNG_COLOR_TYPE_GRAYSCALE && head.bit_depth <= 8;
-    int wanted = out->channels;
-    if (wanted == 1 && !is_gray) {
-        format = SPNG_FMT_RGB8;
-        out->channels = 3;
-    }
-    out->width = head.width;
-    out->height = head.height;
-    HONE_CHECK(alloc_pixels(out, path, error));
-    if ((code = spng_decoded_image_size(ctx, format, &size)) != 0 ||
-        size != (size_t)(out->width * out->height * out->channels) ||
-        (code = spng_decode_image(ctx, out->pixels, size, format, 0)) != 0)
-        status = fail_image(path, error, code ? spng_strerror(code) : "its size does not fit");
-cleanup:
-    spng_ctx_free(ctx);
-    return status;
-}
-
-typedef struct jpeg_failure {
-    struct jpeg_error_mgr manager; /* first: libjpeg hands back a pointer to it */
-    jmp_buf jump;
-    char message[JMSG_LENGTH_MAX];
-} jpeg_failure;
-
-static void jpeg_fail(j_common_ptr info) {
-    jpeg_failure *failure = (jpeg_failure *)info->err;
-    info->err->format_message(info, failure->message);
-    longjmp(failure->jump, 1);
-}
-
-static void jpeg_be_silent(j_common_ptr info) { (void)info; }
-
-static hone_status read_jpeg(const hone__mapping *file, const char *path, picture *out, hone_error *error) {
-    struct jpeg_decompress_struct info;
-    jpeg_failure failure = {0};
-    hone_status status = HONE_OK;
-    info.err = jpeg_std_error(&failure.manager);
-    failure.manager.error_exit = jpeg_fail;
-    failure.manager.output_message = jpeg_be_silent;
-    if (setjmp(failure.jump)) {
-        status = fail_image(path, error, failure.message);
-        jpeg_destroy_decompress(&info);
-        return status;
-    }
-    jpeg_create_decompress(&info);
-    jpeg_mem_src(&info, file->data, file->size);
-    jpeg_read_header(&info, TRUE);
-    if (info.num_components != 1 && info.num_components != 3) {
-        jpeg_destroy_decompress(&info);
-        return fail_image(path, error, "only gray and colour JPEGs are supported, not CMYK");
-    }
-    info.out_color_space = out->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    jpeg_start_decompress(&info);
-    out->width = info.output_width;
-    out->height = info.output_height;
-    status = alloc_pixels(out, path, error);
-    if (status == HONE_OK) {
-        size_t stride = (size_t)out->width * (size_t)out->channels;
-        while (info.output_scanline < info.output_height) {
-            JSAMPROW line = out->pixels + info.output_scanline * stride;
-            jpeg_read_scanlines(&info, &line, 1);
-        }
-        if (failure.manager.num_warnings) /* cut off or damaged: libjpeg fills up with gray */
-            status = fail_image(path, error, "its data are damaged or cut off");
-        else
-            jpeg_finish_decompress(&info);
-    }
-    jpeg_destroy_decompress(&info);
-    return status;
-}
-
-static hone_status decode(const char *path, int channels, picture *out, hone_error *error) {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G'}, jpeg[] = {0xFF, 0xD8};
+/* Gray inputs take luma of colours in full precision, not rounded to eight bits. */
+static hone_status decode(const char *path, picture *out, hone_error *error) {
     memset(out, 0, sizeof *out);
-    out->channels = channels;
     hone__mapping file;
     HONE_TRY(hone__mapping_open(path, &file, error));
-    hone_status status;
-    if (file.size >= 4 && !memcmp(file.data, png, 4))
-        status = read_png(&file, path, out, error);
-    else if (file.size >= 2 && !memcmp(file.data, jpeg, 2))
-        status = read_jpeg(&file, path, out, error);
-    else
-        status = fail_image(path, error, "it is neither PNG nor JPEG");
+    hone_status status = hone_image_decode(file.data, file.size, HONE_PIXEL_NATIVE, &out->tensor, error);
     hone__mapping_close(&file);
     if (status != HONE_OK) {
-        hone__free(out->pixels);
-        out->pixels = NULL;
+        hone__error_file(error, path, -1);
+        return status;
     }
-    return status;
+    const int64_t *dims = hone_tensor_dims(out->tensor);
+    *out = (picture){dims[1], dims[0], (int)dims[2], hone_tensor_data_const(out->tensor), out->tensor};
+    return HONE_OK;
 }
 
 /* The pixels that one output pixel is made of, along one axis: [begin, begin + n) and their weights. */
@@ -337,7 +240,7 @@ hone_status hone__image_read(const char *path, const hone_value_info *input, con
         hone__error_hint(error, input->dtype == HONE_DTYPE_UINT8 ? "leave these options out" : "give a .npy file");
         return HONE_ERROR_TYPE;
     }
-    HONE_TRY(decode(path, where.channels, &p, error));
+    HONE_TRY(decode(path, &p, error));
     hone_status status = fit_side(input, where.width_dim, "width", options->width, p.width, &width, error);
     if (status == HONE_OK)
         status = fit_side(input, where.height_dim, "height", options->height, p.height, &height, error);
@@ -368,7 +271,7 @@ hone_status hone__image_read(const char *path, const hone_value_info *input, con
     HONE_CHECK(hone_tensor_create(input->dtype, input->rank, dims, out, error));
     fill(is_same ? pixels : resized, &p, width, height, &where, options, *out);
 cleanup:
-    hone__free(p.pixels);
+    hone_tensor_destroy(p.tensor);
     hone__free(pixels);
     hone__free(resized);
     return status;

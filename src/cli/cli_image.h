@@ -1,4 +1,4 @@
-/* Images as inputs: PNG and JPEG, resized and normalised into a tensor. */
+/* Images as inputs: decoded (<hone/image.h>), resized and normalised into a tensor. */
 #ifndef HONE_CLI_CLI_IMAGE_H
 #define HONE_CLI_CLI_IMAGE_H
 
@@ -15,7 +15,7 @@ typedef struct hone__image_options {
     bool is_normalised; /* mean, std or range was given */
 } hone__image_options;
 
-bool hone__image_is_path(const char *path); /* by its ending: .png, .jpg, .jpeg */
+bool hone__image_is_path(const char *path); /* by its ending: .png, .jpg, .bmp, ... */
 
 /* Reads an image into a tensor for the model's input: its dtype, layout, channels (1 or 3) and size.
  * Floating-point inputs get normalised values, uint8 inputs the pixels. */

@@ -7,6 +7,7 @@
     X(constant)                                                                                                        \
     X(control)                                                                                                         \
     X(identity)                                                                                                        \
+    X(image)                                                                                                           \
     X(move)                                                                                                            \
     X(random)                                                                                                          \
     X(select)                                                                                                          \

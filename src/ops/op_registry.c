@@ -83,7 +83,6 @@ const char *hone__op_refusal(const char *domain, const char *name) {
     static const struct {
         const char *domain, *name, *reason;
     } refused[] = {
-        {"", "ImageDecoder", "images are decoded outside of the graph: pass the pixels as the model's input"},
         {"ai.onnx.preview.training", "Gradient", "sessions run models, they do not train them"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)

@@ -111,6 +111,15 @@ rgb.quantize(16).save(path("image", "palette.png"))
 Image.fromarray(pixels[:, :, 0]).save(path("image", "gray.png"))
 smooth = np.add.outer(np.arange(16) * 8, np.arange(16) * 7)[:, :, None] + np.array([0, 10, 20])
 Image.fromarray(smooth.astype(np.uint8)).save(path("image", "smooth.jpg"), quality=95)
+# The same 5x4 pixels in every lossless format; test_image.c computes them.
+small = np.array([[(x * 50, y * 60, x * y * 20) for x in range(5)] for y in range(4)], np.uint8)
+small = Image.fromarray(small)
+for name, options in [("small.bmp", {}), ("small.ppm", {}), ("small.png", {}), ("small.tif", {"compression": "tiff_lzw"}),
+                      ("small.webp", {"lossless": True}), ("small.jp2", {"irreversible": False})]:
+    small.save(path("image", name), **options)
+small.convert("L").save(path("image", "small_gray.tif"))
+small.quantize(16).save(path("image", "small_palette.bmp"))
+small.convert("CMYK").save(path("image", "small_cmyk.jpg"), quality=95)
 np.save(path("image", "smooth.npy"), np.asarray(Image.open(path("image", "smooth.jpg")).convert("RGB")))
 for width, height in ((5, 4), (20, 13)):
     planes = [np.asarray(Image.fromarray(pixels[:, :, c].astype(np.float32), "F").resize((width, height), Image.BILINEAR))
