@@ -9,6 +9,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libfyaml-dev libjanss
 libjpeg62-turbo-dev libspng-dev libtiff-dev libwebp-dev libopenjp2-7-dev zlib1g-dev libxxhash-dev libjs-chart.js"
 TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev"
 LINT_PACKAGES="$TEST_PACKAGES clang clang-format"
+CROSS_PACKAGES="meson ninja-build pkg-config gcc-aarch64-linux-gnu qemu-user libjs-chart.js"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev"
 
 say() { printf '%s\n' "$*"; }
@@ -159,6 +160,11 @@ tsan)
     compile build-tsan -Db_sanitize=thread -Db_lundef=false -Dprogram=false -Dbuildtype=debugoptimized
     TSAN_OPTIONS=halt_on_error=1 run_tests build-tsan --timeout-multiplier 10 --suite threads "$@"
     ;;
+aarch64)
+    need $CROSS_PACKAGES
+    HONE_CROSS_LIBRARIES="$(printf '%s ' $TEST_PACKAGES | tr ' ' '\n' | grep -- '-dev$' | tr '\n' ' ')" tools/cross-aarch64
+    run_tests build-aarch64/tree --timeout-multiplier 20 "$@"
+    ;;
 lint)
     need $LINT_PACKAGES
     tools/check-deps
@@ -184,6 +190,7 @@ usage: ./do VERB
   fuzz     builds the fuzz targets and runs each for a while
   asan     all tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan     the threaded tests under ThreadSanitizer
+  aarch64  cross-builds for 64-bit ARM and runs the tests under qemu-user
   lint     warnings with gcc and clang, layers, formatting
   format   formats the C files
   clean    removes all build folders

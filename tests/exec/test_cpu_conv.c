@@ -164,11 +164,12 @@ static void run_node(const layer *l, const hone__cpu_config *config, outcome *o)
     for (size_t i = 0; i < 64; i++)
         assert_int_equal(workspace[plan.workspace_size + i], 0xFF);
     double top = 1;
+    const double rtol = strstr(plan.kernel, "winograd") ? 1e-3 : 1e-4; /* kernels/conv/conv.h: accuracy */
     for (int64_t i = 0; i < hone__tensor_count(want); i++)
         top = fmax(top, fabs((double)((float *)want->data)[i]));
     for (int64_t i = 0; i < hone__tensor_count(want); i++) {
         double a = (double)((float *)got->data)[i], b = (double)((float *)want->data)[i];
-        if (!(fabs(a - b) <= 1e-5 * top + 1e-4 * fabs(b)))
+        if (!(fabs(a - b) <= 1e-5 * top + rtol * fabs(b)))
             fail_msg("%s by %s: element %lld is %g, not %g", l->op, plan.kernel, (long long)i, a, b);
     }
     *o = (outcome){.workspace = plan.workspace_size};
