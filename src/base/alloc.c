@@ -51,6 +51,34 @@ void *hone__malloc_aligned(size_t size) {
     return ptr;
 }
 
+void *hone__pages_alloc(size_t size) {
+    size_t total;
+    const size_t align = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    if (!hone__add_size(size ? size : 1, align, &total) || !may_allocate())
+        return NULL;
+    unsigned char *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (!align)
+        return p;
+    /* Cut what lies before and behind the aligned part. */
+    const size_t page = 4096, before = (size_t)(-(uintptr_t)p & (HUGE_PAGE - 1));
+    const size_t keep = (size + page - 1) & ~(page - 1);
+    if (before)
+        (void)munmap(p, before);
+    if (total > before + keep)
+        (void)munmap(p + before + keep, total - before - keep);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p + before, keep, MADV_HUGEPAGE);
+#endif
+    return p + before;
+}
+
+void hone__pages_free(void *ptr, size_t size) {
+    if (ptr)
+        (void)munmap(ptr, size ? size : 1);
+}
+
 void hone__free(void *ptr) { free(ptr); }
 void hone__free_aligned(void *ptr) { free(ptr); }
 

@@ -29,6 +29,11 @@ void hone__free(void *ptr);
 void hone__free_aligned(void *ptr);
 char *hone__strdup(const char *s);
 
+/* Memory in whole pages, zero-filled, aligned to 2 MiB from that size on (and then advised to be of huge pages):
+ * for large blocks that are kept. Free with the same size. */
+void *hone__pages_alloc(size_t size);
+void hone__pages_free(void *ptr, size_t size);
+
 /* Grows an array of elements of `size` bytes so that it holds `need` of them. False when out of
  * memory, with the array as it was. */
 bool hone__grow(void **array, size_t *capacity, size_t need, size_t size);

@@ -4,6 +4,13 @@
 
 #include <hone/tensor.h>
 
+/* A float at any address: weights lie unaligned in a mapped file, and what packs them reads them there. */
+#if defined(__GNUC__) || defined(__clang__)
+typedef float hone_f32_unaligned __attribute__((aligned(1)));
+#else
+#error "a type of alignment 1 is needed"
+#endif
+
 typedef uint32_t hone__dtype_set;
 #define HONE_SET(name) (1u << HONE_DTYPE_##name)
 static inline bool hone__dtype_in(hone_dtype dtype, hone__dtype_set set) { return (set >> dtype) & 1u; }

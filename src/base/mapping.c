@@ -52,6 +52,39 @@ hone_status hone__mapping_open(const char *path, hone__mapping *out, hone_error 
     return HONE_OK;
 }
 
+/* Whole pages from the one that holds the first byte up to the one that holds the end: a neighbour's bytes on the first
+ * page come back by a fault, the last page goes with the next range. */
+static bool pages_of(const void *data, size_t size, uintptr_t *begin, size_t *length) {
+    const uintptr_t page = 4096, first = (uintptr_t)data & ~(page - 1), end = ((uintptr_t)data + size) & ~(page - 1);
+    *begin = first;
+    *length = end - first;
+    return end > first;
+}
+
+void hone__mapping_populate(const void *data, size_t size) {
+#ifdef MADV_POPULATE_READ
+    uintptr_t begin;
+    size_t length;
+    if (pages_of(data, size, &begin, &length))
+        (void)madvise((void *)begin, length, MADV_POPULATE_READ);
+#else
+    (void)data;
+    (void)size;
+#endif
+}
+
+bool hone__mapping_drop(const hone__mapping *mapping, const void *data, size_t size) {
+    const unsigned char *p = data;
+    uintptr_t begin;
+    size_t length;
+    if (!mapping->data || p < mapping->data || size > mapping->size ||
+        (size_t)(p - mapping->data) > mapping->size - size)
+        return false;
+    if (pages_of(data, size, &begin, &length))
+        (void)madvise((void *)begin, length, MADV_DONTNEED);
+    return true;
+}
+
 void hone__mapping_close(hone__mapping *mapping) {
     if (mapping->data)
         munmap((void *)(uintptr_t)mapping->data, mapping->size);

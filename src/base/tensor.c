@@ -302,3 +302,20 @@ double hone_tensor_get_double(const hone_tensor *tensor, int64_t index) {
         return NAN;
     }
 }
+
+size_t hone__dtype_alignment(hone_dtype dtype) {
+    switch (dtype) {
+    case HONE_DTYPE_COMPLEX64: /* kernels move it as one number of 64 bits */
+    case HONE_DTYPE_COMPLEX128:
+        return 8;
+    default: {
+        size_t bytes = (size_t)hone_dtype_bits(dtype) / 8;
+        return bytes ? bytes : 1;
+    }
+    }
+}
+
+bool hone__tensor_is_aligned(const hone_tensor *tensor) {
+    return tensor->kind != HONE_KIND_TENSOR || tensor->size == 0 ||
+           (uintptr_t)tensor->data % hone__dtype_alignment(tensor->dtype) == 0;
+}

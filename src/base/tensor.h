@@ -29,6 +29,10 @@ void hone__tensor_view(hone_tensor *view, hone_dtype dtype, int rank, const int6
 /* Elements of a tensor (dims are known to be valid). */
 int64_t hone__tensor_count(const hone_tensor *tensor);
 
+/* Alignment that data of a dtype need, and whether a tensor's data have it. */
+size_t hone__dtype_alignment(hone_dtype dtype);
+bool hone__tensor_is_aligned(const hone_tensor *tensor);
+
 /* Element as int64 for integer types and bool; false for other types or out of range. */
 bool hone__tensor_get_i64(const hone_tensor *tensor, int64_t index, int64_t *out);
 

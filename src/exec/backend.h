@@ -28,6 +28,9 @@ typedef struct hone__exec_config {
     bool conv_max_workspace;
     bool tunable_enable, tunable_tuning;
     hone_choice_store store; /* get == NULL: none */
+    /* Told that bytes of a constant were packed and are not needed for now. May be called by any thread; NULL: none. */
+    void (*drop_pages)(void *user, const void *data, size_t size);
+    void *drop_pages_user;
 } hone__exec_config;
 
 typedef struct hone__exec_stats {
@@ -39,8 +42,8 @@ typedef struct hone__backend {
     const char *name;
     /* OK, or UNAVAILABLE with reason and remedy. */
     hone_status (*available)(hone_error *error);
-    /* Borrows the graph for the model's life. */
-    hone_status (*prepare)(const hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
+    /* Borrows the graph for the model's life. Constants that lie unaligned get aligned copies where needed. */
+    hone_status (*prepare)(hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
                            hone_error *error);
     void (*model_destroy)(hone__exec_model *model);
 

@@ -158,6 +158,15 @@ hone__value *hone__graph_value_at(const hone__graph *graph, size_t id);
 /* A deep copy of a root graph; constants are shared with (borrowed from) the original. */
 hone_status hone__graph_clone(const hone__graph *graph, hone__graph **out, hone_error *error);
 
+/* ---- alignment ----
+ * A constant may be a view of a file that lies unaligned for its type; whoever computes with it aligns it first (a copy
+ * that the graph owns), kernels that say they can read it as it lies excepted. */
+hone_status hone__value_align(hone__value *value, hone_error *error);
+/* The tensors in attributes, subgraphs' included. */
+hone_status hone__graph_align_attributes(hone__graph *graph, hone_error *error);
+/* Everything, of a root graph and all in it. */
+hone_status hone__graph_align_constants(hone__graph *graph, hone_error *error);
+
 /* ---- opsets ---- */
 hone_status hone__graph_set_opset(hone__graph *graph, const char *domain, int64_t version, hone_error *error);
 int64_t hone__graph_get_opset(const hone__graph *graph, const char *domain); /* 0: not imported */

@@ -51,8 +51,13 @@ const hone__graph *hone__model_graph(const hone_model *model);
  * those that lie unaligned in the file are copied, owned by the clone; all others are borrowed from the
  * model, which must outlive the clone (hone_model_retain). */
 hone_status hone__model_clone_graph(const hone_model *model, hone__graph **out, hone_error *error);
-/* The alignment step alone, for graphs got otherwise. */
-hone_status hone__graph_align_constants(hone__graph *graph, hone_error *error);
+/* The same without copies: large constants stay views that may be unaligned (hone__value_align). */
+hone_status hone__model_clone_views(const hone_model *model, hone__graph **out, hone_error *error);
+
+/* Lets go of pages of the model's files that hold a constant's bytes (those that were packed, say): they come back when
+ * they are read again. Bytes that lie elsewhere are left alone. Any thread may call this. */
+void hone__model_drop_pages(const hone_model *model, const void *data, size_t size);
+void hone__model_drop_all_pages(const hone_model *model);
 
 /* ---- parts of opening ---- */
 

@@ -1,72 +1,39 @@
-/* Clones of a model's graph for sessions and passes, with every constant aligned. */
+/* Clones of a model's graph for sessions and passes, and pages of the file that nobody needs for now. */
 #include "model/model.h"
 
-#include "base/alloc.h"
-#include "base/checked.h"
 #include "base/error.h"
 
 const hone__graph *hone__model_graph(const hone_model *model) { return model->graph; }
 
-static bool is_aligned(const hone_tensor *tensor) {
-    return tensor->kind != HONE_KIND_TENSOR || tensor->size == 0 ||
-           (uintptr_t)tensor->data % hone__dtype_alignment(tensor->dtype) == 0;
-}
-
-static hone_status align(hone__graph *graph, const hone_tensor **tensor, hone_error *error) {
-    if (!*tensor || is_aligned(*tensor))
-        return HONE_OK;
-    /* As hone_tensor_create makes it, padding included, but written once: weights are large. */
-    const hone_tensor *from = *tensor;
-    hone_tensor *copy;
-    size_t padded;
-    void *data = hone__add_size(from->size, HONE_ALIGNMENT, &padded) ? hone__malloc_aligned(padded) : NULL;
-    if (!data)
-        return hone__fail_memory(error, "an aligned copy of a constant");
-    memcpy(data, from->data, from->size);
-    memset((char *)data + from->size, 0, HONE_ALIGNMENT);
-    hone_status made = hone_tensor_create_borrowed(from->dtype, from->rank, from->dims, data, from->size, &copy, error);
-    if (made != HONE_OK) {
-        hone__free_aligned(data);
-        return made;
-    }
-    copy->owns_data = true;
-    hone_status status = hone__graph_adopt_tensor(graph, copy, error);
-    if (status != HONE_OK)
-        hone_tensor_destroy(copy);
-    else
-        *tensor = copy;
-    return status;
-}
-
-static hone_status align_attrs(hone__graph *graph, hone_error *error) {
-    HONE_FOR_NODES(node, graph)
-    for (size_t a = 0; a < node->n_attrs; a++) {
-        hone__attr *attr = &node->attrs[a];
-        if (attr->type == HONE_ATTR_TENSOR || attr->type == HONE_ATTR_SPARSE_TENSOR)
-            HONE_TRY(align(graph, &attr->t, error));
-        if (attr->type == HONE_ATTR_TENSORS || attr->type == HONE_ATTR_SPARSE_TENSORS)
-            for (size_t i = 0; i < attr->n; i++) /* the array is the graph's own copy */
-                HONE_TRY(align(graph, (const hone_tensor **)(uintptr_t)&attr->tensors[i], error));
-        if (attr->type == HONE_ATTR_GRAPH)
-            HONE_TRY(align_attrs(attr->g, error));
-        for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-            HONE_TRY(align_attrs(attr->graphs[i], error));
-    }
-    return HONE_OK;
-}
-
-hone_status hone__graph_align_constants(hone__graph *graph, hone_error *error) {
-    for (size_t i = 0; i < hone__graph_value_count(graph); i++)
-        HONE_TRY(align(graph, &hone__graph_value_at(graph, i)->constant, error));
-    return align_attrs(graph, error);
-}
-
-hone_status hone__model_clone_graph(const hone_model *model, hone__graph **out, hone_error *error) {
+static hone_status make_clone(const hone_model *model, hone_status (*align)(hone__graph *, hone_error *),
+                              hone__graph **out, hone_error *error) {
     HONE_TRY(hone__graph_clone(model->graph, out, error));
-    hone_status status = hone__graph_align_constants(*out, error);
+    hone_status status = align(*out, error);
     if (status != HONE_OK) {
         hone__graph_destroy(*out);
         *out = NULL;
     }
     return status;
+}
+
+hone_status hone__model_clone_graph(const hone_model *model, hone__graph **out, hone_error *error) {
+    return make_clone(model, hone__graph_align_constants, out, error);
+}
+
+hone_status hone__model_clone_views(const hone_model *model, hone__graph **out, hone_error *error) {
+    return make_clone(model, hone__graph_align_attributes, out, error);
+}
+
+void hone__model_drop_pages(const hone_model *model, const void *data, size_t size) {
+    if (hone__mapping_drop(&model->mapping, data, size))
+        return;
+    for (const hone__external_file *file = model->source.files; file; file = file->next)
+        if (hone__mapping_drop(&file->mapping, data, size))
+            return;
+}
+
+void hone__model_drop_all_pages(const hone_model *model) {
+    (void)hone__mapping_drop(&model->mapping, model->mapping.data, model->mapping.size);
+    for (const hone__external_file *file = model->source.files; file; file = file->next)
+        (void)hone__mapping_drop(&file->mapping, file->mapping.data, file->mapping.size);
 }

@@ -12,18 +12,6 @@
 #error "tensor data are little-endian in ONNX files and are used in place: a little-endian machine is needed"
 #endif
 
-size_t hone__dtype_alignment(hone_dtype dtype) {
-    switch (dtype) {
-    case HONE_DTYPE_COMPLEX64: /* kernels move it as one number of 64 bits */
-    case HONE_DTYPE_COMPLEX128:
-        return 8;
-    default: {
-        size_t bytes = (size_t)hone_dtype_bits(dtype) / 8;
-        return bytes ? bytes : 1;
-    }
-    }
-}
-
 /* An error about a tensor, with its name and its position in the file. */
 static hone_status fail_tensor(const hone__tensor_proto *tensor, const hone__onnx_source *source, hone_error *error,
                                hone_status status, const char *reason) {

@@ -52,7 +52,4 @@ hone_status hone__onnx_sparse_create(const hone__sparse_proto *sparse, hone__onn
 hone_status hone__onnx_tensor_fill(const hone_tensor *tensor, hone__arena *arena, hone__tensor_proto *out,
                                    hone_error *error);
 
-/* Alignment that data of a dtype need. */
-size_t hone__dtype_alignment(hone_dtype dtype);
-
 #endif

@@ -29,7 +29,7 @@ static bool match(const hone__node *bn, hone__node **conv) {
 static bool channels(const hone__node *conv, int64_t *m, int64_t *inner, int64_t *outer) {
     const hone_tensor *w = conv->inputs[1] ? conv->inputs[1]->constant : NULL;
     int64_t n;
-    if (!hone__const_floats(conv->inputs[1], &n) || w->rank < 3)
+    if (!hone__const_float_view(conv->inputs[1], &n) || w->rank < 3)
         return false;
     bool transposed = hone__is_op(conv, "ConvTranspose");
     if (transposed && hone__node_attr_int(conv, "group", 1) != 1)
@@ -41,7 +41,7 @@ static bool channels(const hone__node *conv, int64_t *m, int64_t *inner, int64_t
 
 static hone_status rewrite(hone__node *conv, hone__node *bn, const float *stats[4], int64_t m, int64_t inner,
                            int64_t outer, hone_error *error) {
-    const float *w = conv->inputs[1]->constant->data;
+    const hone_f32_unaligned *w = conv->inputs[1]->constant->data;
     int64_t n_bias = 0;
     const float *bias = conv->n_inputs > 2 ? hone__const_floats(conv->inputs[2], &n_bias) : NULL;
     float *w_new = hone__malloc((size_t)(m * inner * outer) * sizeof *w_new);

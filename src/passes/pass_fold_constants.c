@@ -61,8 +61,12 @@ static hone_status evaluate(const hone__node *node, hone_tensor **out, hone_erro
         return hone__fail_memory(error, "constant folding");
     hone_tensor shape;
     memset(&shape, 0, sizeof shape);
+    hone_status status = HONE_OK;
     for (size_t i = 0; i < node->n_inputs; i++)
-        in[i] = node->inputs[i] ? node->inputs[i]->constant : NULL;
+        if (node->inputs[i]) {
+            HONE_CHECK(hone__value_align(node->inputs[i], error));
+            in[i] = node->inputs[i]->constant;
+        }
     if (node->n_inputs && node->inputs[0] && !in[0]) {
         const hone__type *type = &node->inputs[0]->type;
         shape.dtype = type->dtype;
@@ -71,7 +75,8 @@ static hone_status evaluate(const hone__node *node, hone_tensor **out, hone_erro
             shape.dims[d] = type->dims[d].value;
         in[0] = &shape;
     }
-    hone_status status = hone__op_eval_node(node, in, node->n_inputs, out, node->n_outputs, error);
+    status = hone__op_eval_node(node, in, node->n_inputs, out, node->n_outputs, error);
+cleanup:
     hone__free(in);
     return status;
 }

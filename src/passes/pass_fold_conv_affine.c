@@ -37,7 +37,8 @@ static bool match(hone__node *node, hone__node **conv, size_t *which) {
 static hone_status rewrite(hone__node *conv, hone__node *node, const float *c, bool is_scalar, hone_error *error) {
     const hone_tensor *w = conv->inputs[1]->constant;
     int64_t m = w->dims[0], n = hone__tensor_count(w), inner = n / m, n_bias;
-    const float *old = w->data, *bias = conv->n_inputs > 2 ? hone__const_floats(conv->inputs[2], &n_bias) : NULL;
+    const hone_f32_unaligned *old = w->data;
+    const float *bias = conv->n_inputs > 2 ? hone__const_floats(conv->inputs[2], &n_bias) : NULL;
     bool is_mul = hone__is_op(node, "Mul"), is_div = hone__is_op(node, "Div"), is_sub = hone__is_op(node, "Sub");
     float *b_new = hone__malloc((size_t)m * sizeof *b_new), *w_new = NULL;
     hone_status status = b_new ? HONE_OK : hone__fail_memory(error, "folded weights");
@@ -72,7 +73,7 @@ HONE_PASS(fold_conv_affine) {
         size_t which;
         int64_t n, m;
         bool is_scalar = false;
-        if (!match(node, &conv, &which) || !hone__const_floats(conv->inputs[1], &n))
+        if (!match(node, &conv, &which) || !hone__const_float_view(conv->inputs[1], &n))
             continue;
         m = conv->inputs[1]->constant->dims[0];
         if (conv->n_inputs > 2 && conv->inputs[2] && (!hone__const_floats(conv->inputs[2], &n) || n != m))

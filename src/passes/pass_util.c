@@ -17,12 +17,19 @@ hone__node *hone__input_node(const hone__node *node, size_t i, const char *op_ty
     return hone__is_op(producer, op_type) ? producer : NULL;
 }
 
-const float *hone__const_floats(const hone__value *value, int64_t *n) {
+const hone_f32_unaligned *hone__const_float_view(const hone__value *value, int64_t *n) {
     if (!value || !value->constant || value->is_overridable || value->constant->kind != HONE_KIND_TENSOR ||
         value->constant->dtype != HONE_DTYPE_FLOAT)
         return NULL;
     *n = hone__tensor_count(value->constant);
     return value->constant->data;
+}
+
+const float *hone__const_floats(const hone__value *value, int64_t *n) {
+    if (!hone__const_float_view(value, n))
+        return NULL;
+    /* A copy changes where the constant lies, not what the value is. */
+    return hone__value_align((hone__value *)(uintptr_t)value, NULL) == HONE_OK ? value->constant->data : NULL;
 }
 
 bool hone__const_scalar(const hone__value *value, double *out) {

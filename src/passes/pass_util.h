@@ -12,8 +12,11 @@ bool hone__is_op_in(const hone__node *node, const char *domain, const char *op_t
 /* The node that makes input i, when it is this operator; else NULL. */
 hone__node *hone__input_node(const hone__node *node, size_t i, const char *op_type);
 
-/* A constant float32 tensor's data and element count, or NULL. */
+/* A constant float32 tensor's data and element count, or NULL. Aligned: a large constant that lies unaligned in the
+ * model's file is copied first. */
 const float *hone__const_floats(const hone__value *value, int64_t *n);
+/* The same where only the question counts, or the data may be unaligned; nothing is copied. */
+const hone_f32_unaligned *hone__const_float_view(const hone__value *value, int64_t *n);
 /* A constant of one element, of any numeric type. */
 bool hone__const_scalar(const hone__value *value, double *out);
 bool hone__const_near(const hone__value *value, double want); /* relative 1e-4: exporters round constants */

@@ -26,13 +26,15 @@ static hone_status refuse_unsupported(const hone_model *model, hone_error *error
 static hone_status build_graph(hone_session *session, int level, hone_error *error) {
     uint64_t start = hone__now_ns();
     HONE_TRY(refuse_unsupported(session->model, error));
-    HONE_TRY(hone__model_clone_graph(session->model, &session->graph, error));
+    HONE_TRY(hone__model_clone_views(session->model, &session->graph, error));
     session->n_nodes_before = session->graph->n_nodes;
-    HONE_TRY(hone__graph_infer(session->graph, error));
     HONE_TRY(hone__passes_run(session->graph, (hone__opt_level)level, error));
     session->optimize_ms = hone__ms_since(start);
     return HONE_OK;
 }
+
+/* Bytes of a constant were packed: their pages of the model's file need not stay resident. */
+static void drop_pages(void *model, const void *data, size_t size) { hone__model_drop_pages(model, data, size); }
 
 hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out, hone_error *error) {
     *out = NULL;
@@ -46,6 +48,9 @@ hone_status hone_session_create(hone_model *model, const hone_options *options, 
     pthread_mutex_init(&session->lock, NULL);
     HONE_CHECK(hone__session_configure(options, &session->backend, &session->config, &level, error));
     HONE_CHECK(build_graph(session, level, error));
+    hone__model_drop_all_pages(model); /* those that the passes looked at */
+    session->config.drop_pages = drop_pages;
+    session->config.drop_pages_user = model;
     uint64_t start = hone__now_ns();
     HONE_CHECK(session->backend->prepare(session->graph, &session->config, &session->exec, error));
     session->prepare_ms = hone__ms_since(start);

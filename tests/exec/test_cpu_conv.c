@@ -140,7 +140,8 @@ static void run_node(const layer *l, const hone__cpu_config *config, outcome *o)
     const hone__cpu_kernel *row = hone__cpu_kernel_find(node, config);
     assert_non_null(row);
     void *state = NULL, *packed = NULL;
-    hone__cpu_prepare prepare = {config, &arena, no_packed, &packed, &error};
+    hone__cpu_prepare prepare = {
+        .config = config, .arena = &arena, .alloc_packed = no_packed, .user = &packed, .error = &error};
     assert_int_equal(row->prepare(&prepare, node, &state), HONE_OK);
     const hone_tensor *out = got;
     hone__cpu_plan plan = {.config = config,

@@ -88,12 +88,18 @@ static hone_status prepare(hone__cpu_prepare *ctx, const hone__node *node, void 
     s->config = ctx->config;
     const hone_tensor *w = hone__bind_constant(node, 1);
     s->weights = w ? w->data : NULL;
+    s->weights_size = w ? w->size : 0;
     HONE_FAIL_IF(!hone__bind_activation(node, &s->act), ctx->error, HONE_ERROR_UNSUPPORTED,
                  "activation \"%s\" is unknown", hone__node_attr_string(node, "activation", ""));
     if (pthread_mutex_init(&s->lock, NULL) != 0)
         return hone__fail_memory(ctx->error, "a convolution's lock");
     *state = s;
     return HONE_OK;
+}
+
+bool hone__conv_reads_unaligned(const hone__node *node, size_t i) {
+    (void)node;
+    return i == 1;
 }
 
 static void release(void *state) {
@@ -245,7 +251,7 @@ static hone_status run(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "Conv", 0, 0, "f32_conv", match, prepare, release, plan, run},
-    {"hone", "FusedConv", 0, 0, "f32_conv", match, prepare, release, plan, run},
+    {"", "Conv", 0, 0, "f32_conv", match, prepare, release, plan, run, hone__conv_reads_unaligned},
+    {"hone", "FusedConv", 0, 0, "f32_conv", match, prepare, release, plan, run, hone__conv_reads_unaligned},
 };
 const hone__cpu_kernel_family hone__cpu_family_conv = {"conv", rows, sizeof rows / sizeof rows[0]};

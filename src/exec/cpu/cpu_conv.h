@@ -13,6 +13,7 @@ typedef struct hone__conv_slot {
     uint64_t key; /* hone__conv_plan.pack_key */
     float *packed;
     size_t size;
+    bool is_lasting; /* in the session's memory, until it ends; else the slot's own */
     struct hone__conv_slot *next;
 } hone__conv_slot;
 
@@ -20,8 +21,9 @@ typedef struct hone__conv_slot {
 typedef struct hone__conv_state {
     pthread_mutex_t lock; /* guards slots: plans may be made by several threads */
     hone__conv_slot *slots;
-    const hone__cpu_config *config; /* lives as long as the session: the account of slots */
-    const float *weights;           /* NULL: computed at run time, packed then */
+    const hone__cpu_config *config;    /* lives as long as the session: the account of slots */
+    const hone_f32_unaligned *weights; /* NULL: computed at run time, packed then */
+    size_t weights_size;               /* bytes */
     hone_act act;
 } hone__conv_state;
 
@@ -56,6 +58,11 @@ void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot);
 /* Weights of a plan's family, packed at the first call. */
 hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *plan, const float **out,
                               hone_error *error);
+/* The same for a plan under way: the packing is put off, to run with that of other layers. */
+hone_status hone__conv_packed_later(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_plan *plan,
+                                    const float **out);
+/* The rows' reads_unaligned: weights are packed. */
+bool hone__conv_reads_unaligned(const hone__node *node, size_t i);
 /* Runs all phases of a convolution. */
 void hone__conv_execute(const hone__conv_args *args, hone__pool *pool);
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/mapping.h"
 #include "base/strbuf.h"
 
 #include <stdio.h>
@@ -57,9 +58,11 @@ static candidate *cheapest(candidate *c, size_t n) {
 }
 
 void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot) {
-    if (state->config->memory_give)
-        state->config->memory_give(state->config->memory, slot->size);
-    hone__free_aligned(slot->packed);
+    if (!slot->is_lasting) {
+        if (state->config->memory_give)
+            state->config->memory_give(state->config->memory, slot->size);
+        hone__free_aligned(slot->packed);
+    }
     hone__free(slot);
 }
 
@@ -91,7 +94,7 @@ hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *pl
         status = slot_memory(state, plan->packed_size, &slot, &packed, error);
         if (status == HONE_OK) {
             hone__conv_pack(plan, state->weights, packed);
-            *slot = (hone__conv_slot){plan->pack_key, packed, plan->packed_size, state->slots};
+            *slot = (hone__conv_slot){plan->pack_key, packed, plan->packed_size, false, state->slots};
             state->slots = slot;
         }
     }
@@ -99,6 +102,53 @@ hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *pl
         *out = slot->packed;
     pthread_mutex_unlock(&state->lock);
     return status;
+}
+
+typedef struct pack_work {
+    hone__conv_plan plan;
+    const hone__conv_state *state;
+    float *packed;
+} pack_work;
+
+static void pack_part(void *arg, size_t part) {
+    const pack_work *w = arg;
+    const hone__conv_state *state = w->state;
+    (void)part;
+    hone__mapping_populate((const void *)state->weights, state->weights_size);
+    hone__conv_pack(&w->plan, state->weights, w->packed);
+    if (state->config->drop_pages)
+        state->config->drop_pages(state->config->drop_pages_user, (const void *)state->weights, state->weights_size);
+}
+
+hone_status hone__conv_packed_later(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_plan *plan,
+                                    const float **out) {
+    if (!ctx->work)
+        return hone__conv_packed(state, plan, out, ctx->error);
+    hone__conv_slot *slot = state->slots; /* plans are made one at a time */
+    while (slot && slot->key != plan->pack_key)
+        slot = slot->next;
+    if (slot) {
+        *out = slot->packed;
+        return HONE_OK;
+    }
+    float *packed = ctx->alloc_packed(ctx, plan->packed_size);
+    pack_work *w = packed ? hone__arena_alloc(ctx->arena, sizeof *w) : NULL;
+    slot = w ? hone__calloc(1, sizeof *slot) : NULL;
+    if (!slot)
+        return ctx->error && ctx->error->status == HONE_ERROR_LIMIT ? HONE_ERROR_LIMIT
+                                                                    : hone__fail_memory(ctx->error, "packed weights");
+    *w = (pack_work){*plan, state, packed};
+    hone_status status = hone__cpu_work_add(ctx->work, pack_part, w, 1, ctx->error);
+    if (status != HONE_OK) {
+        hone__free(slot);
+        return status;
+    }
+    *slot = (hone__conv_slot){plan->pack_key, packed, plan->packed_size, true, state->slots};
+    pthread_mutex_lock(&state->lock);
+    state->slots = slot;
+    pthread_mutex_unlock(&state->lock);
+    *out = packed;
+    return HONE_OK;
 }
 
 /* ---- measuring ---- */
@@ -310,7 +360,7 @@ hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, cons
     if (state->weights) {
         HONE_CHECK(choose(state, ctx, desc, has_bias, has_z, c, n, &best, detail));
         choice->plan = best->plan;
-        HONE_CHECK(hone__conv_packed(state, &choice->plan, &choice->packed, ctx->error));
+        HONE_CHECK(hone__conv_packed_later(state, ctx, &choice->plan, &choice->packed));
     } else { /* computed weights are packed in every run: only what packs quickly */
         best = find(c, n, "implicit_gemm");
         choice->plan = best ? best->plan : c->plan;

@@ -151,6 +151,6 @@ static hone_status run(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "ConvTranspose", 0, 0, "f32_conv_transpose", match, prepare, NULL, plan, run},
+    {"", "ConvTranspose", 0, 0, "f32_conv_transpose", match, prepare, NULL, plan, run, hone__conv_reads_unaligned},
 };
 const hone__cpu_kernel_family hone__cpu_family_conv_transpose = {"conv_transpose", rows, sizeof rows / sizeof rows[0]};

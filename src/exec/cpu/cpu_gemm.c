@@ -4,6 +4,7 @@
  * A constant B is packed once in `prepare`; so is a constant matrix A whose rows are not merged with a
  * batch. Everything else is packed block by block while it runs. */
 #include "base/alloc.h"
+#include "base/mapping.h"
 #include "exec/cpu/cpu_activation.h"
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_registry.h"
@@ -48,8 +49,64 @@ static bool match_gemm(const hone__node *node, const hone__cpu_config *config) {
     return hone__bind_all_f32(node) && node->n_inputs >= 2 && node->inputs[1] && hone__bind_activation(node, &act);
 }
 
+/* ---- packing of constant operands, in parts of about this many bytes of the source ---- */
+
+enum { PACK_PART = 1 << 20 };
+
+typedef struct pack_work {
+    const hone__cpu_config *config;
+    const hone__gemm_kernel *kernel;
+    const hone_f32_unaligned *source;
+    float *packed;
+    bool is_a, is_transposed;
+    bool is_dropped; /* nobody else reads the source */
+    size_t m, k, n;
+    size_t rows, row_size; /* of one matrix as it is stored; floats */
+    size_t part_rows, n_parts;
+} pack_work;
+
+/* Stored rows [begin, end) of one matrix: a range of k, or of n (m) when it is transposed. */
+static void pack_rows(const pack_work *w, const hone_f32_unaligned *source, float *packed, size_t begin, size_t end) {
+    if (w->is_a)
+        hone__gemm_pack_a(w->kernel, packed, source, w->is_transposed ? 1 : w->k, w->is_transposed ? w->m : 1, w->m,
+                          w->k);
+    else if (w->is_transposed)
+        hone__gemm_pack_b_part(w->kernel, packed, source, 1, w->k, w->k, 0, w->k, begin, end);
+    else
+        hone__gemm_pack_b_part(w->kernel, packed, source, w->n, 1, w->k, begin, end, 0, w->n);
+}
+
+static void pack_part(void *arg, size_t part) {
+    const pack_work *w = arg;
+    const size_t matrix = part / w->n_parts, begin = part % w->n_parts * w->part_rows;
+    const size_t end = hone__min_size(w->rows, begin + w->part_rows);
+    const hone_f32_unaligned *source = w->source + matrix * w->rows * w->row_size;
+    const size_t count = w->is_a ? w->m * w->k : hone__gemm_packed_b_count(w->kernel, w->k, w->n);
+    const hone_f32_unaligned *first = source + begin * w->row_size;
+    const size_t size = (end - begin) * w->row_size * sizeof(float);
+    hone__mapping_populate(first, size);
+    pack_rows(w, source, w->packed + matrix * count, begin, end);
+    if (w->is_dropped && w->config->drop_pages)
+        w->config->drop_pages(w->config->drop_pages_user, first, size);
+}
+
+static hone_status put_off_packing(hone__cpu_prepare *ctx, const pack_work *template, size_t batch) {
+    pack_work *w = hone__arena_alloc(ctx->arena, sizeof *w);
+    if (!w)
+        return hone__fail_memory(ctx->error, "packed weights of a matrix product");
+    *w = *template;
+    w->part_rows = hone__max_size(1, PACK_PART / (w->row_size * sizeof(float)));
+    if (w->is_transposed) /* whole panels */
+        w->part_rows = hone__round_up(w->part_rows, w->kernel->nr);
+    if (w->is_a) /* its panels are of unequal height: one part */
+        w->part_rows = w->rows;
+    w->n_parts = hone__div_up(w->rows, w->part_rows);
+    return hone__cpu_work_add(ctx->work, pack_part, w, batch * w->n_parts, ctx->error);
+}
+
 /* Packs a constant operand; out stays NULL when it is not worth it. */
-static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *b) {
+static hone_status prepare_operand_b(hone__cpu_prepare *ctx, const hone__node *node, gemm_state *state,
+                                     const hone_tensor *b) {
     const int rank = b->rank;
     const int64_t rows = rank == 1 ? b->dims[0] : b->dims[rank - 2], cols = rank == 1 ? 1 : b->dims[rank - 1];
     const size_t k = (size_t)(state->trans_b ? cols : rows), n = (size_t)(state->trans_b ? rows : cols);
@@ -63,24 +120,56 @@ static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, 
     float *packed = ctx->alloc_packed(ctx, size);
     if (!packed)
         return hone__fail_memory(ctx->error, "packed weights of a matrix product");
-    const float *data = b->data;
-    for (size_t i = 0; i < (size_t)batch; i++)
-        hone__gemm_pack_b(state->kernel, packed + i * count, data + i * k * n, state->trans_b ? 1 : n,
-                          state->trans_b ? k : 1, k, n);
+    const pack_work w = {.config = ctx->config,
+                         .kernel = state->kernel,
+                         .source = b->data,
+                         .packed = packed,
+                         .is_transposed = state->trans_b,
+                         .is_dropped = node->inputs[1]->n_uses == 1,
+                         .k = k,
+                         .n = n,
+                         .rows = (size_t)rows,
+                         .row_size = (size_t)cols};
     state->packed_b = packed;
-    return HONE_OK;
+    return put_off_packing(ctx, &w, (size_t)batch);
 }
 
-static hone_status prepare_operand_a(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *a) {
+static hone_status prepare_operand_a(hone__cpu_prepare *ctx, const hone__node *node, gemm_state *state,
+                                     const hone_tensor *a) {
     if (a->rank != 2 || a->dims[0] == 0 || a->dims[1] == 0)
         return HONE_OK;
     const size_t m = (size_t)a->dims[state->trans_a], k = (size_t)a->dims[!state->trans_a];
     float *packed = ctx->alloc_packed(ctx, m * k * sizeof(float));
     if (!packed)
         return hone__fail_memory(ctx->error, "packed weights of a matrix product");
-    hone__gemm_pack_a(state->kernel, packed, a->data, state->trans_a ? 1 : k, state->trans_a ? m : 1, m, k);
+    const pack_work w = {.config = ctx->config,
+                         .kernel = state->kernel,
+                         .source = a->data,
+                         .packed = packed,
+                         .is_a = true,
+                         .is_transposed = state->trans_a,
+                         .is_dropped = node->inputs[0]->n_uses == 1,
+                         .m = m,
+                         .k = k,
+                         .rows = (size_t)a->dims[0],
+                         .row_size = (size_t)a->dims[1]};
     state->packed_a = packed;
-    return HONE_OK;
+    return put_off_packing(ctx, &w, 1);
+}
+
+/* Which constant operand gets packed: 1 is B, 0 is A, -1 neither. */
+static int packed_operand(const hone__node *node) {
+    const hone_tensor *a = hone__bind_constant(node, 0), *b = hone__bind_constant(node, 1);
+    if (b && b->rank >= 1)
+        return b->rank > 1 ? 1 : -1; /* a vector ignores transB */
+    return a && hone__bind_rank(node, 1) >= 2 ? 0 : -1;
+}
+
+/* Packing reads at any address; a vector is read where it lies, and must be aligned. */
+static bool reads_unaligned(const hone__node *node, size_t i) {
+    const hone_tensor *t = hone__bind_constant(node, i);
+    return i < 2 && packed_operand(node) == (int)i && t->dims[t->rank - 1] > 1 && t->dims[t->rank - 2] > 1 &&
+           (i == 1 || t->rank == 2);
 }
 
 static hone_status prepare_gemm(hone__cpu_prepare *ctx, const hone__node *node, void **out) {
@@ -94,15 +183,11 @@ static hone_status prepare_gemm(hone__cpu_prepare *ctx, const hone__node *node, 
     state->beta = state->is_gemm ? hone__node_attr_float(node, "beta", 1.0f) : 1.0f;
     state->kernel = hone__gemm_kernel_find(ctx->config->isa);
     hone__bind_activation(node, &state->act); /* match has seen that it is known */
-    const hone_tensor *a = hone__bind_constant(node, 0), *b = hone__bind_constant(node, 1);
-    const int b_rank = hone__bind_rank(node, 1);
-    if (b && b->rank >= 1) {
-        /* A vector ignores transB. */
-        if (b->rank > 1)
-            HONE_TRY(prepare_operand_b(ctx, state, b));
-    } else if (a && b_rank >= 2) {
-        HONE_TRY(prepare_operand_a(ctx, state, a));
-    }
+    const int which = packed_operand(node);
+    if (which == 1)
+        HONE_TRY(prepare_operand_b(ctx, node, state, hone__bind_constant(node, 1)));
+    else if (which == 0)
+        HONE_TRY(prepare_operand_a(ctx, node, state, hone__bind_constant(node, 0)));
     *out = state;
     return HONE_OK;
 }
@@ -348,9 +433,11 @@ static hone_status run_gemm(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "MatMul", 1, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm},
-    {"", "Gemm", 7, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm},
-    {"hone", "FusedMatMul", 1, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm},
+    {"", "MatMul", 1, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm,
+     reads_unaligned},
+    {"", "Gemm", 7, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm, reads_unaligned},
+    {"hone", "FusedMatMul", 1, HONE_ANY_VERSION, "f32_gemm", match_gemm, prepare_gemm, NULL, plan_gemm, run_gemm,
+     reads_unaligned},
 };
 
 const hone__cpu_kernel_family hone__cpu_family_gemm = {"gemm", rows, sizeof rows / sizeof rows[0]};

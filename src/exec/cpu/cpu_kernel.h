@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/tensor.h"
+#include "exec/cpu/cpu_work.h"
 #include "graph/graph.h"
 #include "pool/pool.h"
 
@@ -37,6 +38,10 @@ typedef struct hone__cpu_config {
     hone_status (*memory_take)(void *memory, size_t size, hone_error *error);
     void (*memory_give)(void *memory, size_t size);
     void *memory;
+    /* Told that bytes of a constant have been packed and are not read again soon: their pages may go. NULL: nobody is.
+     */
+    void (*drop_pages)(void *user, const void *data, size_t size);
+    void *drop_pages_user;
 } hone__cpu_config;
 
 typedef struct hone__cpu_prepare {
@@ -45,6 +50,7 @@ typedef struct hone__cpu_prepare {
     /* 64-byte aligned memory for packed weights, owned and counted by the session; NULL when out of memory. */
     void *(*alloc_packed)(struct hone__cpu_prepare *ctx, size_t size);
     void *user;
+    hone__cpu_work *work; /* what may run on all threads once every node is prepared; NULL: runs at once */
     hone_error *error;
 } hone__cpu_prepare;
 
@@ -62,6 +68,7 @@ typedef struct hone__cpu_plan {
      * session are made one at a time. */
     void *(*alloc_packed)(struct hone__cpu_plan *ctx, size_t size);
     void *user;
+    hone__cpu_work *work; /* what may run on all threads before the plan is used; NULL: runs at once */
     /* Results. */
     size_t workspace_size; /* bytes, 64-byte aligned, private to the node while it runs */
     int8_t inplace_input;  /* input whose memory output 0 may take over, or -1 */
@@ -92,6 +99,9 @@ typedef struct hone__cpu_kernel {
     void (*release)(void *state);                                /* for what is not in the arena; may be NULL */
     hone_status (*plan)(const void *state, hone__cpu_plan *ctx); /* NULL: no workspace, no plan state */
     hone_status (*run)(hone__cpu_run *ctx);
+    /* Whether constant input i may lie unaligned for its type, as views of a file do (because it is packed, or copied
+     * by bytes). NULL: none may; the graph then gets an aligned copy. */
+    bool (*reads_unaligned)(const hone__node *node, size_t i);
 } hone__cpu_kernel;
 
 /* A family file (cpu_conv.c, cpu_gemm.c, ...) exports one table; cpu_registry.c lists them. */

@@ -2,6 +2,7 @@
 #include "exec/cpu/cpu_model.h"
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "exec/cpu/cpu_pools.h"
@@ -11,19 +12,49 @@
 
 enum { SMALL_WORKSPACE = 32 << 20 }; /* cudnn_conv_use_max_workspace: false */
 
-void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_error *error) {
-    if (hone__mem_budget_take(&model->budget, size, "packed weights", error) != HONE_OK)
+/* ---- packed weights: pages cut one after the other, never given back before the session ends ---- */
+
+enum { PACKED_FIRST = 256 << 10, PACKED_CHUNK = 8 << 20 };
+
+typedef struct hone__packed_chunk {
+    struct hone__packed_chunk *next;
+    unsigned char *data;
+    size_t size, used;
+} hone__packed_chunk;
+
+/* Small models take small chunks, large ones chunks of huge pages. A large request has one of its own. */
+static hone__packed_chunk *add_chunk(hone__exec_model *model, size_t size) {
+    const size_t grown = model->chunks ? hone__min_size(PACKED_CHUNK, 2 * model->chunks->size) : PACKED_FIRST;
+    hone__packed_chunk *chunk = hone__malloc(sizeof *chunk);
+    if (!chunk)
         return NULL;
-    void *p = hone__malloc_aligned(size);
-    if (!p || !hone__grow((void **)&model->packed, &model->packed_capacity, model->n_packed + 1, sizeof(void *)) ||
-        !hone__grow((void **)&model->packed_sizes, &model->packed_sizes_capacity, model->n_packed + 1,
-                    sizeof(size_t))) {
-        hone__free_aligned(p);
+    chunk->size = hone__max_size(grown, size);
+    chunk->used = 0;
+    chunk->data = hone__pages_alloc(chunk->size);
+    if (!chunk->data) {
+        hone__free(chunk);
+        return NULL;
+    }
+    chunk->next = model->chunks;
+    model->chunks = chunk;
+    return chunk;
+}
+
+void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_error *error) {
+    size_t need; /* kernels may read a little past the end */
+    if (!hone__add_size(size, 2 * HONE_ALIGNMENT - 1, &need) ||
+        hone__mem_budget_take(&model->budget, size, "packed weights", error) != HONE_OK)
+        return NULL;
+    need &= ~(size_t)(HONE_ALIGNMENT - 1);
+    hone__packed_chunk *chunk = model->chunks;
+    if (!chunk || chunk->size - chunk->used < need)
+        chunk = add_chunk(model, need);
+    if (!chunk) {
         hone__mem_budget_give(&model->budget, size);
         return NULL;
     }
-    model->packed[model->n_packed] = p;
-    model->packed_sizes[model->n_packed++] = size;
+    void *p = chunk->data + chunk->used;
+    chunk->used += need;
     model->packed_size += size;
     return p;
 }
@@ -65,26 +96,73 @@ static void set_cpu_config(hone__exec_model *model) {
         .memory_take = memory_take,
         .memory_give = memory_give,
         .memory = model,
+        .drop_pages = config->drop_pages,
+        .drop_pages_user = config->drop_pages_user,
     };
 }
 
-static hone_status prepare_node(hone__exec_model *model, hone__cpu_node *entry, hone_error *error) {
+static hone_status pick_kernel(hone__exec_model *model, hone__cpu_node *entry, hone_error *error) {
     const hone__node *node = entry->node;
     entry->row = hone__cpu_kernel_find(node, &model->cpu);
-    if (!entry->row) {
-        if (node->op && node->op->eval)
-            return HONE_OK;
+    if (!entry->row && !(node->op && node->op->eval)) {
         hone__fail(error, HONE_ERROR_UNSUPPORTED, "operator %s%s%s-%lld has no implementation in this version",
                    node->domain, *node->domain ? "." : "", node->op_type, (long long)node->opset);
         hone__error_node(error, node->name);
         hone__error_hint(error, "run 'hone inspect' on the model to list everything that cannot run");
         return HONE_ERROR_UNSUPPORTED;
     }
-    if (!entry->row->prepare)
+    return HONE_OK;
+}
+
+/* Whether every reader of a constant takes it as it lies. A node with constants alone may be computed while planning,
+ * by its reference evaluator. */
+static bool is_read_unaligned(const hone__exec_model *model, const hone__cpu_node *const *entries,
+                              const hone__value *value) {
+    if (value->n_output_uses || value->is_overridable || value->graph != model->graph)
+        return false;
+    for (size_t u = 0; u < value->n_uses; u++) {
+        const hone__node *node = value->uses[u].node;
+        const hone__cpu_node *entry = node->graph == model->graph ? entries[node->id] : NULL;
+        if (!entry || !entry->row || !entry->row->reads_unaligned ||
+            !entry->row->reads_unaligned(node, value->uses[u].index))
+            return false;
+        bool is_constant = true;
+        for (size_t i = 0; i < node->n_inputs; i++)
+            is_constant &= !node->inputs[i] || node->inputs[i]->constant;
+        if (is_constant)
+            return false;
+    }
+    return true;
+}
+
+static hone_status align_constants(hone__exec_model *model, hone__graph *graph, hone_error *error) {
+    const hone__cpu_node **entries = hone__calloc(hone__graph_node_count(graph) + 1, sizeof *entries);
+    if (!entries)
+        return hone__fail_memory(error, "the session");
+    for (size_t i = 0; i < model->n_nodes; i++)
+        entries[model->nodes[i].node->id] = &model->nodes[i];
+    hone_status status = HONE_OK;
+    for (size_t i = 0; i < hone__graph_value_count(graph) && status == HONE_OK; i++) {
+        hone__value *value = hone__graph_value_at(graph, i);
+        if (value->constant && (value->n_uses || value->n_output_uses) && !hone__tensor_is_aligned(value->constant) &&
+            !is_read_unaligned(model, entries, value))
+            status = hone__value_align(value, error);
+    }
+    hone__free(entries);
+    return status;
+}
+
+static hone_status prepare_node(hone__exec_model *model, hone__cpu_node *entry, hone_error *error) {
+    const hone__node *node = entry->node;
+    if (!entry->row || !entry->row->prepare)
         return HONE_OK;
     uint64_t start = hone__now_ns();
-    hone__cpu_prepare ctx = {
-        .config = &model->cpu, .arena = &model->arena, .alloc_packed = alloc_packed, .user = model, .error = error};
+    hone__cpu_prepare ctx = {.config = &model->cpu,
+                             .arena = &model->arena,
+                             .alloc_packed = alloc_packed,
+                             .user = model,
+                             .work = &model->work,
+                             .error = error};
     hone_error_clear(error);
     hone_status status = entry->row->prepare(&ctx, node, &entry->state);
     if (status != HONE_OK) {
@@ -97,7 +175,7 @@ static hone_status prepare_node(hone__exec_model *model, hone__cpu_node *entry, 
     return status;
 }
 
-hone_status hone__cpu_model_prepare(const hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
+hone_status hone__cpu_model_prepare(hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
                                     hone_error *error) {
     *out = NULL;
     hone__exec_model *model = hone__calloc(1, sizeof *model);
@@ -121,8 +199,12 @@ hone_status hone__cpu_model_prepare(const hone__graph *graph, const hone__exec_c
     HONE_FOR_NODES(node, graph) {
         hone__cpu_node *entry = &model->nodes[model->n_nodes++];
         entry->node = node;
-        HONE_CHECK(prepare_node(model, entry, error));
+        HONE_CHECK(pick_kernel(model, entry, error));
     }
+    HONE_CHECK(align_constants(model, graph, error));
+    for (size_t i = 0; i < model->n_nodes; i++)
+        HONE_CHECK(prepare_node(model, &model->nodes[i], error));
+    hone__cpu_work_run(&model->work, model->intra);
 cleanup:
     if (status != HONE_OK) {
         hone__cpu_model_destroy(model);
@@ -138,10 +220,13 @@ void hone__cpu_model_destroy(hone__exec_model *model) {
     for (size_t i = 0; i < model->n_nodes; i++)
         if (model->nodes[i].row && model->nodes[i].row->release && model->nodes[i].state)
             model->nodes[i].row->release(model->nodes[i].state);
-    for (size_t i = 0; i < model->n_packed; i++)
-        hone__free_aligned(model->packed[i]);
-    hone__free(model->packed);
-    hone__free(model->packed_sizes);
+    while (model->chunks) {
+        hone__packed_chunk *next = model->chunks->next;
+        hone__pages_free(model->chunks->data, model->chunks->size);
+        hone__free(model->chunks);
+        model->chunks = next;
+    }
+    hone__cpu_work_deinit(&model->work);
     hone__free(model->nodes);
     hone__pools_release(model->intra);
     hone__pools_release(model->inter);

@@ -25,16 +25,15 @@ struct hone__exec_model {
     hone__pool *intra, *inter; /* NULL when of one thread; from the shared registry */
     hone__cpu_node *nodes;     /* in graph order */
     size_t n_nodes;
-    hone__arena arena; /* of states */
-    void **packed;     /* allocations of packed weights */
-    size_t *packed_sizes;
-    size_t n_packed, packed_capacity, packed_sizes_capacity;
-    atomic_size_t packed_size; /* bytes of all packed weights, those of states included */
+    hone__arena arena;                 /* of states */
+    struct hone__packed_chunk *chunks; /* of packed weights, the one in use first */
+    hone__cpu_work work;               /* put off by the prepare or plan under way */
+    atomic_size_t packed_size;         /* bytes of all packed weights, those of states included */
     hone__mem_budget budget;
     pthread_mutex_t plan_lock; /* plans are made one at a time: they may pack weights */
 };
 
-hone_status hone__cpu_model_prepare(const hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
+hone_status hone__cpu_model_prepare(hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
                                     hone_error *error);
 /* Packed weights, freed with the model; NULL with the error set when over the limit or out of memory. */
 void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_error *error);

@@ -391,6 +391,12 @@ static hone_status run_gather(hone__cpu_run *ctx) {
     return HONE_OK;
 }
 
+/* Elements are copied as bytes. */
+static bool gather_reads_unaligned(const hone__node *node, size_t i) {
+    (void)node;
+    return i == 0;
+}
+
 /* ---- copies: Reshape and the like when the plan could not make them aliases ---- */
 
 static hone_status plan_copy(const void *state, hone__cpu_plan *ctx) {
@@ -439,7 +445,8 @@ static const hone__cpu_kernel rows[] = {
     ROW("Slice", match_slice, prepare_slice, plan_slice, run_slice),
     {"", "Concat", 4, HONE_ANY_VERSION, "move", match_concat, NULL, NULL, plan_concat, run_concat},
     {"", "Split", 2, HONE_ANY_VERSION, "move", match_split, NULL, NULL, plan_split, run_split},
-    ROW("Gather", match_gather, NULL, plan_gather, run_gather),
+    {"", "Gather", 1, HONE_ANY_VERSION, "move", match_gather, NULL, NULL, plan_gather, run_gather,
+     gather_reads_unaligned},
     ROW("Identity", match_copy, NULL, plan_copy, run_copy),
     {"", "Reshape", 5, HONE_ANY_VERSION, "move", match_copy, NULL, NULL, plan_copy, run_copy},
     ROW("Flatten", match_copy, NULL, plan_copy, run_copy),

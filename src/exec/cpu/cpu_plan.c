@@ -156,6 +156,7 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
                           .arena = &b->plan->arena,
                           .alloc_packed = hone__cpu_plan_alloc_packed,
                           .user = b->model,
+                          .work = &b->model->work,
                           .inplace_input = -1,
                           .error = b->error};
     if (entry->row->plan) {
@@ -340,6 +341,8 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
     if (model->inter)
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
 cleanup:
+    /* On failure too: other plans may count on weights whose packing was put off by this one. */
+    hone__cpu_work_run(&model->work, model->intra);
     pthread_mutex_unlock(&model->plan_lock);
     if (status != HONE_OK) {
         hone__cpu_plan_destroy(plan);

@@ -18,6 +18,7 @@
 #ifndef HONE_KERNELS_CONV_CONV_H
 #define HONE_KERNELS_CONV_CONV_H
 
+#include "base/dtype.h"
 #include "kernels/activation.h"
 
 #include <stdbool.h>
@@ -118,7 +119,7 @@ struct hone__conv_algo {
     const char *accuracy; /* one sentence */
     bool (*applicable)(const hone__conv_desc *desc);
     bool (*plan)(hone__conv_plan *plan); /* false: sizes overflow, or the algorithm is absurd for this shape */
-    void (*pack)(const hone__conv_plan *plan, const float *w, float *packed);
+    void (*pack)(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
     void (*fill_table)(const hone__conv_plan *plan, void *table); /* NULL: none */
     size_t (*n_tasks)(const hone__conv_plan *plan, size_t phase);
     void (*run)(const hone__conv_args *args, size_t phase, size_t task, int thread);
@@ -135,8 +136,8 @@ bool hone__conv_plan_init(hone__conv_plan *plan, const hone__conv_algo *algo, co
                           int n_threads);
 const char *hone__conv_isa_name(const hone__conv_plan *plan); /* "generic", "avx2", "avx512" */
 
-/* w: [k, c/groups, r, s]. */
-void hone__conv_pack(const hone__conv_plan *plan, const float *w, float *packed);
+/* w: [k, c/groups, r, s], at any address. */
+void hone__conv_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 void hone__conv_fill_table(const hone__conv_plan *plan, void *table);
 size_t hone__conv_n_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_run_task(const hone__conv_args *args, size_t phase, size_t task, int thread);
@@ -163,7 +164,7 @@ typedef struct hone__deconv_args {
 } hone__deconv_args;
 
 bool hone__deconv_plan_init(hone__deconv_plan *plan, const hone__conv_desc *desc, uint32_t isa, int n_threads);
-void hone__deconv_pack(const hone__deconv_plan *plan, const float *w, float *packed);
+void hone__deconv_pack(const hone__deconv_plan *plan, const hone_f32_unaligned *w, float *packed);
 size_t hone__deconv_n_tasks(const hone__deconv_plan *plan, size_t phase);
 void hone__deconv_run_task(const hone__deconv_args *args, size_t phase, size_t task, int thread);
 

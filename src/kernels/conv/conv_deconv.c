@@ -38,7 +38,7 @@ bool hone__deconv_plan_init(hone__deconv_plan *plan, const hone__conv_desc *desc
 }
 
 /* w: [c, k/groups, r, s]: row (k, r, s) of a group is strided by one, its depth by k/groups*r*s. */
-void hone__deconv_pack(const hone__deconv_plan *plan, const float *w, float *packed) {
+void hone__deconv_pack(const hone__deconv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const size_t cg = d->c / d->groups, mr = plan->ops->pv_mr;
     for (size_t g = 0; g < d->groups; g++)

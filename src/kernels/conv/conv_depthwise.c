@@ -60,7 +60,7 @@ bool hone__conv_depthwise_plan_fill(hone__conv_plan *plan) {
            hone__conv_bytes(floats, &plan->workspace_size);
 }
 
-void hone__conv_depthwise_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_depthwise_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     memcpy(packed, w, plan->desc.k * plan->desc.r * plan->desc.s * sizeof(float));
 }
 

@@ -53,7 +53,7 @@ static size_t direct_vectors(const hone__conv_plan *plan, size_t j) {
 }
 
 /* [group][block][c][r][s][vectors*vw]; blocks stand at multiples of the full block's size. */
-void hone__conv_direct_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_direct_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const size_t kg = d->k / d->groups, depth = d->c / d->groups * d->r * d->s, nb = 2 * plan->ops->vw;
     for (size_t g = 0; g < d->groups; g++)

@@ -57,8 +57,8 @@ void hone__conv_block_run(const hone__conv_block *t, hone__conv_fill_b fill, voi
     }
 }
 
-void hone__conv_pack_rows_panel(const float *w, size_t rows, size_t depth, size_t row_stride, size_t depth_stride,
-                                size_t mr, float *packed) {
+void hone__conv_pack_rows_panel(const hone_f32_unaligned *w, size_t rows, size_t depth, size_t row_stride,
+                                size_t depth_stride, size_t mr, float *packed) {
     for (size_t p = 0; p < rows; p += mr)
         for (size_t k = 0; k < depth; k++)
             for (size_t i = 0; i < mr; i++)
@@ -146,7 +146,7 @@ bool hone__conv_gemm_plan_fill(hone__conv_plan *plan) {
     return hone__conv_bytes(floats, &plan->workspace_size);
 }
 
-void hone__conv_gemm_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_gemm_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const size_t rows = d->k / d->groups, depth = plan->gemm.depth, mr = plan->ops->pv_mr;
     for (size_t g = 0; g < d->groups; g++)

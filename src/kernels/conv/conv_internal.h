@@ -36,14 +36,14 @@ static inline bool hone__conv_product(size_t a, size_t b, size_t c, size_t d, si
 bool hone__conv_gemm_applicable(const hone__conv_desc *desc);
 bool hone__conv_pointwise_applicable(const hone__conv_desc *desc);
 bool hone__conv_gemm_plan_fill(hone__conv_plan *plan);
-void hone__conv_gemm_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_gemm_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 void hone__conv_gemm_table(const hone__conv_plan *plan, void *table);
 size_t hone__conv_gemm_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_gemm_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 
 bool hone__conv_direct_applicable(const hone__conv_desc *desc);
 bool hone__conv_direct_plan_fill(hone__conv_plan *plan);
-void hone__conv_direct_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_direct_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 size_t hone__conv_direct_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 
@@ -51,21 +51,21 @@ bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd63_applicable(const hone__conv_desc *desc);
 bool hone__conv_fft_applicable(const hone__conv_desc *desc);
 bool hone__conv_spectral_plan_fill(hone__conv_plan *plan);
-void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_spectral_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 void hone__conv_spectral_table(const hone__conv_plan *plan, void *table);
 size_t hone__conv_spectral_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_spectral_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 
 bool hone__conv_depthwise_applicable(const hone__conv_desc *desc);
 bool hone__conv_depthwise_plan_fill(hone__conv_plan *plan);
-void hone__conv_depthwise_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_depthwise_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 void hone__conv_depthwise_table(const hone__conv_plan *plan, void *table);
 size_t hone__conv_depthwise_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_depthwise_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 
 /* Weights in panels of mr rows for the pixel-vector kernel: [rows/mr][depth][mr]; w: [rows][depth]. */
-void hone__conv_pack_rows_panel(const float *w, size_t rows, size_t depth, size_t row_stride, size_t depth_stride,
-                                size_t mr, float *packed);
+void hone__conv_pack_rows_panel(const hone_f32_unaligned *w, size_t rows, size_t depth, size_t row_stride,
+                                size_t depth_stride, size_t mr, float *packed);
 /* One block of GEMM through the pixel-vector kernel: panels of `packed` rows [row0, row0+rows) times B panels, stored
  * through out (first row's planes). scratch as hone__conv_gemm_block_scratch says. b: see pack_rows. */
 typedef struct hone__conv_block {

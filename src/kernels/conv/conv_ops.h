@@ -72,8 +72,8 @@ struct hone__conv_ops {
     /* Writes rows x cols (<= m) pixels of n_c channels at y (and reads z there); ld: floats in a row. */
     void (*winograd_out)(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
                          const hone__conv_out *out);
-    void (*winograd_pack)(size_t t, const double (*g)[3], const float *w, size_t k_stride, size_t n_k, size_t width,
-                          float *u, size_t fs);
+    void (*winograd_pack)(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,
+                          size_t width, float *u, size_t fs);
     /* FFT of lh x lw tiles (powers of two). Real part at v[freq*fs], imaginary at v[freq*fs + im]. tw: twiddles, see
      * conv_spectral.c. scratch: 6 * max(lh, 2) * lw vectors. */
     void (*fft_in)(size_t lh, size_t lw, const float *tw, const hone__conv_patch *patch, float *v, size_t fs, size_t im,

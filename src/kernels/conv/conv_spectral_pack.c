@@ -33,7 +33,7 @@ static float *u_at(const hone__conv_plan *plan, float *packed, size_t f, size_t 
     return packed + j * p->n_freq * p->depth * nr + (f * p->depth + row) * width + column % nr;
 }
 
-static void pack_winograd(const hone__conv_plan *plan, const float *w, float *packed) {
+static void pack_winograd(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_spectral_plan *p = &plan->spectral;
     const size_t t = p->tile_h, vw = plan->ops->vw, nr = 2 * vw;
@@ -67,8 +67,8 @@ typedef struct roots {
 
 /* Kernels are real: rows give s -> v in [0, lw/2], then columns r -> u in [0, lh). The result is conjugated, which
  * makes the product a correlation, and scaled by 1/(lh*lw) for the unscaled inverse. */
-static void pack_fft_kernel(const hone__conv_plan *plan, const roots *t, const float *tap, size_t c, size_t k,
-                            float *packed) {
+static void pack_fft_kernel(const hone__conv_plan *plan, const roots *t, const hone_f32_unaligned *tap, size_t c,
+                            size_t k, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_spectral_plan *p = &plan->spectral;
     const size_t vw = plan->ops->vw, lh = p->tile_h, lw = p->tile_w, nb = lw / 2 + 1;
@@ -102,7 +102,7 @@ static void pack_fft_kernel(const hone__conv_plan *plan, const roots *t, const f
     }
 }
 
-void hone__conv_spectral_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_spectral_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     if (!plan->spectral.is_fft) {
         pack_winograd(plan, w, packed);

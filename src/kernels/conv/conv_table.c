@@ -97,7 +97,9 @@ bool hone__conv_plan_init(hone__conv_plan *plan, const hone__conv_algo *algo, co
 }
 
 const char *hone__conv_isa_name(const hone__conv_plan *plan) { return plan->ops->isa; }
-void hone__conv_pack(const hone__conv_plan *plan, const float *w, float *packed) { plan->algo->pack(plan, w, packed); }
+void hone__conv_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
+    plan->algo->pack(plan, w, packed);
+}
 void hone__conv_fill_table(const hone__conv_plan *plan, void *table) {
     if (plan->algo->fill_table && plan->table_size)
         plan->algo->fill_table(plan, table);

@@ -252,8 +252,8 @@ static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t ro
 
 /* Transformed weights of one input channel for a block of `width` output channels, of which n_k exist: U = G w G^T in
  * double precision. w: first kernel, k_stride floats between output channels; u[f*fs + lane], f < t*t. */
-static void winograd_pack(size_t t, const double (*g)[3], const float *w, size_t k_stride, size_t n_k, size_t width,
-                          float *u, size_t fs) {
+static void winograd_pack(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,
+                          size_t width, float *u, size_t fs) {
     enum { LANES = 2 * VW };
     double tap[9][LANES], rows[3][LANES];
     for (size_t i = 0; i < 9; i++)

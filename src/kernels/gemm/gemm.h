@@ -16,6 +16,7 @@
 #ifndef HONE_KERNELS_GEMM_H
 #define HONE_KERNELS_GEMM_H
 
+#include "base/dtype.h"
 #include "kernels/activation.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,8 +43,8 @@ typedef struct hone__gemm_epilogue {
 typedef void (*hone__gemm_tile_fn)(size_t k, const float *a, const float *b, size_t ldb, float *c, size_t ldc,
                                    const hone__gemm_epilogue *e);
 /* dst[kk*w + i] = src[i*vs + kk*ks] for i < width, kk < k; 0 for width <= i < w. */
-typedef void (*hone__gemm_pack_fn)(float *dst, size_t w, const float *src, size_t vs, size_t ks, size_t width,
-                                   size_t k);
+typedef void (*hone__gemm_pack_fn)(float *dst, size_t w, const hone_f32_unaligned *src, size_t vs, size_t ks,
+                                   size_t width, size_t k);
 /* out[j] = sum over kk of a[kk] * b[j*ldb + kk], j < n. */
 typedef void (*hone__gemm_dot_fn)(size_t k, const float *a, const float *b, size_t ldb, float *out, size_t n);
 /* Applies an epilogue to an m x n tile of finished sums t (row stride ldt); t may be c. */
@@ -78,11 +79,14 @@ size_t hone__gemm_panel_count(size_t m, size_t mr);
 size_t hone__gemm_panel_row(size_t m, size_t mr, size_t panel); /* first row; panel == count gives m */
 size_t hone__gemm_packed_a_count(size_t m, size_t k);           /* floats */
 size_t hone__gemm_packed_b_count(const hone__gemm_kernel *kernel, size_t k, size_t n);
-/* a[i*rs + kk*cs]; b[kk*rs + j*cs]. */
-void hone__gemm_pack_a(const hone__gemm_kernel *kernel, float *dst, const float *a, size_t rs, size_t cs, size_t m,
-                       size_t k);
-void hone__gemm_pack_b(const hone__gemm_kernel *kernel, float *dst, const float *b, size_t rs, size_t cs, size_t k,
-                       size_t n);
+/* a[i*rs + kk*cs]; b[kk*rs + j*cs]. Neither need be aligned. */
+void hone__gemm_pack_a(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *a, size_t rs, size_t cs,
+                       size_t m, size_t k);
+void hone__gemm_pack_b(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *b, size_t rs, size_t cs,
+                       size_t k, size_t n);
+/* A part of that: rows [k0, k1) and columns [n0, n1) of b; n0 is a multiple of nr, and n1 too or it is n. */
+void hone__gemm_pack_b_part(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *b, size_t rs,
+                            size_t cs, size_t k, size_t k0, size_t k1, size_t n0, size_t n1);
 
 /* The product of packed operands over k0 .. k0+kc-1 of their k values, for callers that pack in their
  * own way (convolutions). a, b: the packed operands (panel 0); a_k, b_k: the k that their panels were

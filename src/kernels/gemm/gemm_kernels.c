@@ -42,8 +42,8 @@ size_t hone__gemm_packed_b_count(const hone__gemm_kernel *kernel, size_t k, size
     return hone__round_up(n, kernel->nr) * k;
 }
 
-void hone__gemm_pack_a(const hone__gemm_kernel *kernel, float *dst, const float *a, size_t rs, size_t cs, size_t m,
-                       size_t k) {
+void hone__gemm_pack_a(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *a, size_t rs, size_t cs,
+                       size_t m, size_t k) {
     const size_t n_panels = hone__gemm_panel_count(m, kernel->mr);
     for (size_t p = 0, row = 0; p < n_panels; p++) {
         const size_t next = hone__gemm_panel_row(m, kernel->mr, p + 1);
@@ -52,10 +52,16 @@ void hone__gemm_pack_a(const hone__gemm_kernel *kernel, float *dst, const float 
     }
 }
 
-void hone__gemm_pack_b(const hone__gemm_kernel *kernel, float *dst, const float *b, size_t rs, size_t cs, size_t k,
-                       size_t n) {
-    for (size_t j = 0; j < n; j += kernel->nr)
-        kernel->pack(dst + j * k, kernel->nr, b + j * cs, cs, rs, hone__min_size(kernel->nr, n - j), k);
+void hone__gemm_pack_b(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *b, size_t rs, size_t cs,
+                       size_t k, size_t n) {
+    hone__gemm_pack_b_part(kernel, dst, b, rs, cs, k, 0, k, 0, n);
+}
+
+void hone__gemm_pack_b_part(const hone__gemm_kernel *kernel, float *dst, const hone_f32_unaligned *b, size_t rs,
+                            size_t cs, size_t k, size_t k0, size_t k1, size_t n0, size_t n1) {
+    for (size_t j = n0; j < n1; j += kernel->nr)
+        kernel->pack(dst + j * k + k0 * kernel->nr, kernel->nr, b + k0 * rs + j * cs, cs, rs,
+                     hone__min_size(kernel->nr, n1 - j), k1 - k0);
 }
 
 void hone__gemm_epilogue_act(hone__gemm_epilogue *e, const hone_act *act) {

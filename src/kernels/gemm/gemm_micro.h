@@ -200,13 +200,14 @@ static void gemm_finish(const float *t, size_t ldt, float *c, size_t ldc, size_t
 }
 
 /* Packs where consecutive k lie side by side: squares are transposed in registers. */
-static void gemm_pack_transposed(float *dst, size_t w, const float *src, size_t vs, size_t width, size_t k) {
+static void gemm_pack_transposed(float *dst, size_t w, const hone_f32_unaligned *src, size_t vs, size_t width,
+                                 size_t k) {
     for (size_t i0 = 0; i0 < w; i0 += HONE_VF_N) {
         const size_t iw = w - i0 < HONE_VF_N ? w - i0 : HONE_VF_N;                             /* columns written */
         const size_t rows = width <= i0 ? 0 : width - i0 < HONE_VF_N ? width - i0 : HONE_VF_N; /* rows read */
         for (size_t k0 = 0; k0 < k; k0 += HONE_VF_N) {
             const size_t kw = k - k0 < HONE_VF_N ? k - k0 : HONE_VF_N;
-            const float *s = src + i0 * vs + k0;
+            const hone_f32_unaligned *s = src + i0 * vs + k0;
             float *d = dst + k0 * w + i0;
             hone__vf t[HONE_VF_N];
             if (kw == HONE_VF_N && rows == HONE_VF_N) {
@@ -228,7 +229,8 @@ static void gemm_pack_transposed(float *dst, size_t w, const float *src, size_t 
     }
 }
 
-static void gemm_pack(float *dst, size_t w, const float *src, size_t vs, size_t ks, size_t width, size_t k) {
+static void gemm_pack(float *dst, size_t w, const hone_f32_unaligned *src, size_t vs, size_t ks, size_t width,
+                      size_t k) {
     if (vs == 1 && width == w && w % HONE_VF_N == 0) {
         for (size_t kk = 0; kk < k; kk++, src += ks, dst += w)
             for (size_t i = 0; i < w; i += HONE_VF_N)
