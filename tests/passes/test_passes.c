@@ -265,6 +265,19 @@ static void test_random_graphs(void **state) {
     assert_true(n_changed > 300); /* the passes had something to do */
 }
 
+/* Passes whose patterns random_step writes; the others have tests of their own with graphs that suit them. */
+static bool has_patterns(const char *pass) {
+    static const char *const names[] = {"eliminate_identity", "fold_constants",   "eliminate_duplicates",
+                                        "fold_batchnorm",     "fold_conv_affine", "fuse_silu",
+                                        "fuse_gelu",          "fuse_layernorm",   "fuse_attention",
+                                        "fuse_matmul_bias",   "fuse_residual",    "fuse_matmul_transpose",
+                                        "fuse_activation"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], pass) == 0)
+            return true;
+    return false;
+}
+
 static void test_each_pass_alone(void **state) {
     (void)state;
     for (const hone__pass *pass = hone__passes_all(); pass->name; pass++) {
@@ -283,7 +296,7 @@ static void test_each_pass_alone(void **state) {
             hone_tensor_destroy(after);
             hone__graph_destroy(graph);
         }
-        if (total == 0 && strcmp(pass->name, "eliminate_dead") != 0 && strcmp(pass->name, "eliminate_dead_again") != 0)
+        if (total == 0 && has_patterns(pass->name))
             fail_msg("%s never matched", pass->name);
     }
 }
