@@ -70,6 +70,32 @@ def lively(module):
     return module
 
 
+def settle(model, image):
+    """Scales the layers of a detector's heads so that scores differ and do not saturate, as those of a trained model."""
+    def scale(target):
+        def hook(module, inputs, output):
+            if not hasattr(module, "is_settled"):
+                module.is_settled = True
+                factor = target / float(output.std())
+                module.weight.data *= factor
+                if module.bias is not None:
+                    module.bias.data *= factor
+                return output * factor
+
+        return hook
+
+    hooks = []
+    for name, m in model.named_modules():
+        if isinstance(m, (nn.Conv2d, nn.Linear)) and not name.startswith("backbone.body") and "backbone.features" not in name:
+            short = name.rsplit("head", 1)[-1]
+            target = 2.0 if "cls" in name or "class" in short else 0.3 if "bbox" in name or "reg" in short else 1.0
+            hooks.append(m.register_forward_hook(scale(target)))
+    with torch.no_grad():
+        model([image])
+    for hook in hooks:
+        hook.remove()
+
+
 class Picked(nn.Module):
     """Models that give dictionaries, tuples or lists: their tensors as a flat tuple."""
 
@@ -238,14 +264,7 @@ def detection(name, size=(160, 192), **options):
     def make():
         torch.manual_seed(5)
         model = lively(M.get_model(name, weights=None, weights_backbone=None, **options))
-        for m in model.modules():  # scores that differ, as those of a trained model
-            if isinstance(m, torchvision.models.detection.faster_rcnn.FastRCNNPredictor):
-                nn.init.normal_(m.cls_score.weight, std=0.5)
-                nn.init.normal_(m.bbox_pred.weight, std=0.2)
-        for m in (getattr(model, "rpn", None), getattr(model, "head", None)):
-            for c in m.modules() if m is not None else ():
-                if isinstance(c, nn.Conv2d) and c.out_channels % 16:
-                    nn.init.normal_(c.weight, std=0.05)
+        settle(model.eval(), rand(3, *size))
         first, second = rand(3, *size), rand(3, size[0] - 16, size[1] + 32)
         return Case(model, ([first],), ([second],), opset=14, dynamic={0: {1: "h", 2: "w"}})
 

@@ -19,8 +19,8 @@ enum { MAX_IN = 4 };
 typedef struct layer {
     const char *domain, *op;
     int rank;
-    int64_t x[4], w[4]; /* [rank] */
-    int64_t strides[2], dilations[2], pads[4], group, output_padding[2], output_shape[2];
+    int64_t x[5], w[5]; /* [rank] */
+    int64_t strides[3], dilations[3], pads[6], group, output_padding[3], output_shape[3];
     const char *auto_pad, *activation;
     bool has_bias, has_z, weights_computed;
 } layer;
@@ -55,15 +55,15 @@ static bool any(const int64_t *v, int n) {
 
 static void set_attrs(hone__node *node, const layer *l) {
     const size_t spatial = (size_t)l->rank - 2;
-    if (any(l->strides, 2))
+    if (any(l->strides, 3))
         hone__node_set_attr_ints(node, "strides", l->strides, spatial, NULL);
-    if (any(l->dilations, 2))
+    if (any(l->dilations, 3))
         hone__node_set_attr_ints(node, "dilations", l->dilations, spatial, NULL);
-    if (any(l->pads, 4))
+    if (any(l->pads, 6))
         hone__node_set_attr_ints(node, "pads", l->pads, 2 * spatial, NULL);
-    if (any(l->output_padding, 2))
+    if (any(l->output_padding, 3))
         hone__node_set_attr_ints(node, "output_padding", l->output_padding, spatial, NULL);
-    if (any(l->output_shape, 2))
+    if (any(l->output_shape, 3))
         hone__node_set_attr_ints(node, "output_shape", l->output_shape, spatial, NULL);
     if (l->group)
         hone__node_set_attr_int(node, "group", l->group, NULL);
@@ -78,7 +78,7 @@ static hone__node *make_node(hone__graph *graph, const layer *l, hone_tensor *co
     hone__node *node;
     for (size_t i = 0; i < n_in; i++) {
         char name[8] = {'i', (char)('0' + i), 0};
-        hone__dim dims[4];
+        hone__dim dims[5];
         if (!in[i])
             continue;
         assert_int_equal(hone__graph_add_value(graph, name, &inputs[i], NULL), HONE_OK);
@@ -242,6 +242,35 @@ static const layer LAYERS[] = {
     {"", "ConvTranspose", 4, {1, 4, 5, 7}, {4, 3, 3, 3}, .strides = {3, 2}, .auto_pad = "SAME_UPPER"},
     {"", "ConvTranspose", 4, {1, 4, 5, 7}, {4, 3, 3, 3}, .strides = {2, 2}, .output_shape = {10, 14}},
     {"", "ConvTranspose", 3, {1, 4, 9}, {4, 3, 4}, .strides = {2}, .pads = {1, 1}, .has_bias = true},
+    {"", "Conv", 5, {2, 3, 5, 9, 11}, {8, 3, 3, 3, 3}, .pads = {1, 1, 1, 1, 1, 1}, .has_bias = true},
+    {"", "Conv", 5, {1, 8, 7, 8, 6}, {6, 8, 3, 1, 1}, .strides = {2, 1, 1}, .pads = {1, 0, 0, 1, 0, 0}},
+    {"", "Conv", 5, {1, 8, 6, 9, 9}, {16, 8, 1, 3, 3}, .strides = {1, 2, 2}, .pads = {0, 1, 1, 0, 1, 1}},
+    {"", "Conv", 5, {2, 8, 6, 5, 5}, {5, 8, 1, 1, 1}, .strides = {2, 2, 2}, .has_bias = true},
+    {"", "Conv", 5, {1, 6, 3, 8, 8}, {4, 6, 3, 2, 3}, .has_bias = true},
+    {"", "Conv", 5, {1, 6, 9, 8, 8}, {6, 1, 3, 3, 3}, .strides = {2, 2, 1}, .auto_pad = "SAME_UPPER", .group = 6},
+    {"", "Conv", 5, {1, 6, 9, 8, 8}, {9, 2, 2, 3, 2}, .dilations = {3, 1, 2}, .auto_pad = "SAME_LOWER", .group = 3},
+    {"", "Conv", 5, {1, 4, 6, 6, 6}, {4, 4, 3, 3, 3}, .pads = {2, 0, 1, 0, 2, 1}, .weights_computed = true},
+    {"hone",
+     "FusedConv",
+     5,
+     {2, 4, 6, 8, 8},
+     {12, 4, 3, 3, 3},
+     .pads = {1, 1, 1, 1, 1, 1},
+     .activation = "Relu",
+     .has_bias = true,
+     .has_z = true},
+    {"", "ConvTranspose", 5, {2, 6, 3, 5, 4}, {6, 4, 2, 2, 2}, .strides = {2, 2, 2}, .has_bias = true},
+    {"",
+     "ConvTranspose",
+     5,
+     {1, 6, 4, 5, 3},
+     {6, 2, 3, 3, 3},
+     .strides = {3, 2, 1},
+     .dilations = {1, 2, 1},
+     .pads = {1, 0, 1, 0, 1, 1},
+     .group = 3,
+     .output_padding = {2, 1, 0}},
+    {"", "ConvTranspose", 5, {1, 2, 3, 3, 3}, {2, 3, 3, 3, 3}, .strides = {2, 2, 2}, .auto_pad = "SAME_LOWER"},
 };
 
 static void test_layers(void **state) {

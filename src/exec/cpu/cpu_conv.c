@@ -1,5 +1,5 @@
 /* Binds Conv and hone.FusedConv (bias, residual, activation) to kernels/conv: one and two spatial
- * dimensions, fp32. Three-dimensional convolutions fall to the reference evaluator.
+ * dimensions, fp32 (three: cpu_conv_3d.c).
  *
  * plan() picks an algorithm per input shape (cpu_conv_select.c) and packs weights the first time their layout is
  * needed; run() allocates nothing. */
@@ -81,7 +81,7 @@ static bool match(const hone__node *node, const hone__cpu_config *config) {
            hone__conv_read_attrs(node, hone__bind_rank(node, 1) - 2, &attrs) && hone__bind_activation(node, &act);
 }
 
-static hone_status prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state) {
+hone_status hone__conv_prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state) {
     hone__conv_state *s = hone__arena_calloc(ctx->arena, 1, sizeof *s);
     if (!s)
         return hone__fail_memory(ctx->error, "a convolution's state");
@@ -102,7 +102,7 @@ bool hone__conv_reads_unaligned(const hone__node *node, size_t i) {
     return i == 1;
 }
 
-static void release(void *state) {
+void hone__conv_release(void *state) {
     hone__conv_state *s = state;
     if (!s)
         return;
@@ -251,7 +251,9 @@ static hone_status run(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "Conv", 0, 0, "f32_conv", match, prepare, release, plan, run, hone__conv_reads_unaligned},
-    {"hone", "FusedConv", 0, 0, "f32_conv", match, prepare, release, plan, run, hone__conv_reads_unaligned},
+    {"", "Conv", 0, 0, "f32_conv", match, hone__conv_prepare, hone__conv_release, plan, run,
+     hone__conv_reads_unaligned},
+    {"hone", "FusedConv", 0, 0, "f32_conv", match, hone__conv_prepare, hone__conv_release, plan, run,
+     hone__conv_reads_unaligned},
 };
 const hone__cpu_kernel_family hone__cpu_family_conv = {"conv", rows, sizeof rows / sizeof rows[0]};

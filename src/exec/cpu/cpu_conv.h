@@ -54,6 +54,9 @@ bool hone__conv_shapes_ok(const hone__node *node);
  * in the plan's arena. */
 hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_desc *desc, bool has_bias,
                               bool has_z, hone__conv_choice *choice, const char **detail);
+/* Life of the state of Conv and FusedConv, of any number of dimensions. */
+hone_status hone__conv_prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state);
+void hone__conv_release(void *state);
 void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot);
 /* Weights of a plan's family, packed at the first call. */
 hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *plan, const float **out,

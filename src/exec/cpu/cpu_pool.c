@@ -1,25 +1,30 @@
-/* Binds MaxPool and AveragePool with one or two spatial dims to kernels/pooling. (The global ones are
- * reductions: cpu_reduce.c.) */
+/* Binds MaxPool and AveragePool with one to three spatial dims to kernels/pooling. (The global ones are
+ * reductions: cpu_reduce.c.) With three, the planes of a window are joined into one, which is then pooled. */
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/pooling/pooling.h"
 #include "ops/op_window.h"
+
+#include <math.h>
 
 enum { GRAIN_ELEMENTS = 8192 }; /* inputs read per task */
 
 typedef struct pool_plan {
     hone_pool2d shape;
     int64_t planes;
-    size_t buffer; /* floats per thread */
+    int64_t in_d, out_d, kernel_d, stride_d, dilation_d, pad_front; /* with depth */
+    bool has_depth;
+    size_t plane;  /* floats per thread: the joined plane; 0 without depth */
+    size_t buffer; /* floats per thread, the plane included */
     int n_threads;
     const hone_pool_row *kernels;
-    float *factors_h, *factors_w; /* AveragePool: 1 / elements that count, per output row and column */
+    float *factors_d, *factors_h, *factors_w; /* AveragePool: 1 / elements that count, per output position */
 } pool_plan;
 
 static bool match_pool(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
     const int rank = hone__bind_rank(node, 0);
-    return hone__bind_all_f32(node) && (rank == 3 || rank == 4);
+    return hone__bind_all_f32(node) && rank >= 3 && rank <= 5;
 }
 
 /* 1 / elements of the window that count at each output position of one dimension: those inside the
@@ -52,7 +57,7 @@ static hone_status plan_pool(const void *state, hone__cpu_plan *ctx) {
         HONE_FAIL_IF(out != y->dims[2 + i], ctx->error, HONE_ERROR_SHAPE, "%s: output dim %d is %lld, not %lld",
                      ctx->node->op_type, 2 + i, (long long)out, (long long)y->dims[2 + i]);
     }
-    const int n = w.n, h = 1, v = 2; /* after expansion: depth, height, width */
+    const int n = w.n, d = 0, h = 1, v = 2; /* after expansion: depth, height, width */
     int64_t in_dims[HONE_WINDOW_MAX], out_dims[HONE_WINDOW_MAX];
     hone__window_expand_dims(x->dims + 2, n, in_dims);
     hone__window_expand_dims(y->dims + 2, n, out_dims);
@@ -60,23 +65,33 @@ static hone_status plan_pool(const void *state, hone__cpu_plan *ctx) {
     p->shape = (hone_pool2d){in_dims[h],  in_dims[v],  out_dims[h],   out_dims[v],   w.kernel[h],    w.kernel[v],
                              w.stride[h], w.stride[v], w.dilation[h], w.dilation[v], w.pad_begin[h], w.pad_begin[v]};
     p->planes = x->dims[0] * x->dims[1];
+    p->has_depth = n == 3;
+    p->in_d = in_dims[d];
+    p->out_d = out_dims[d];
+    p->kernel_d = w.kernel[d];
+    p->stride_d = w.stride[d];
+    p->dilation_d = w.dilation[d];
+    p->pad_front = w.pad_begin[d];
     p->kernels = hone_pool_select(ctx->config->isa);
     p->n_threads = ctx->config->n_threads > 1 ? ctx->config->n_threads : 1;
     ctx->inplace_input = -1;
     ctx->kernel = strcmp(ctx->node->op_type, "MaxPool") == 0 ? "f32_max_pool" : "f32_average_pool";
-    if (p->planes * p->shape.out_h * p->shape.out_w == 0)
+    if (hone__tensor_count(y) == 0)
         return HONE_OK;
-    p->buffer = hone__round_up(hone_pool2d_buffer(&p->shape), 16);
+    p->plane = p->has_depth ? hone__round_up((size_t)(p->shape.in_h * p->shape.in_w), 16) : 0;
+    p->buffer = p->plane + hone__round_up(hone_pool2d_buffer(&p->shape), 16);
     HONE_FAIL_IF(!hone__mul_size(p->buffer * sizeof(float), (size_t)p->n_threads, &ctx->workspace_size), ctx->error,
                  HONE_ERROR_LIMIT, "the window of %s is too large", ctx->node->op_type);
     if (strcmp(ctx->node->op_type, "MaxPool") == 0)
         return HONE_OK;
     const bool include = hone__node_attr_int(ctx->node, "count_include_pad", 0) != 0;
+    p->factors_d = count_factors(ctx->arena, out_dims[d], in_dims[d], w.kernel[d], w.stride[d], w.dilation[d],
+                                 w.pad_begin[d], w.pad_end[d], include);
     p->factors_h = count_factors(ctx->arena, out_dims[h], in_dims[h], w.kernel[h], w.stride[h], w.dilation[h],
                                  w.pad_begin[h], w.pad_end[h], include);
     p->factors_w = count_factors(ctx->arena, out_dims[v], in_dims[v], w.kernel[v], w.stride[v], w.dilation[v],
                                  w.pad_begin[v], w.pad_end[v], include);
-    return p->factors_h && p->factors_w ? HONE_OK : hone__fail_memory(ctx->error, "a pooling plan");
+    return p->factors_d && p->factors_h && p->factors_w ? HONE_OK : hone__fail_memory(ctx->error, "a pooling plan");
 }
 
 typedef struct pool_args {
@@ -101,6 +116,50 @@ static void pool_range(void *arg, size_t begin, size_t end, int thread) {
     }
 }
 
+/* plane: the elements of window `od` joined over depth; x: [in_d][in_h][in_w]. A window wholly in the padding
+ * leaves what is neutral. */
+static void join_planes(const pool_plan *p, const float *x, int64_t od, float *plane) {
+    const size_t n = (size_t)(p->shape.in_h * p->shape.in_w);
+    const float neutral = p->factors_h ? 0.0f : -INFINITY;
+    bool is_first = true;
+    for (int64_t k = 0; k < p->kernel_d; k++) {
+        const int64_t at = od * p->stride_d - p->pad_front + k * p->dilation_d;
+        if (at < 0 || at >= p->in_d)
+            continue;
+        const float *from = x + (size_t)at * n;
+        if (is_first)
+            memcpy(plane, from, n * sizeof *plane);
+        else if (p->factors_h)
+            for (size_t i = 0; i < n; i++)
+                plane[i] += from[i];
+        else
+            for (size_t i = 0; i < n; i++)
+                plane[i] = from[i] > plane[i] || from[i] != from[i] ? from[i] : plane[i];
+        is_first = false;
+    }
+    for (size_t i = 0; i < n && is_first; i++)
+        plane[i] = neutral;
+}
+
+/* One task per output plane. */
+static void pool_volume(void *arg, size_t begin, size_t end, int thread) {
+    const pool_args *a = arg;
+    const pool_plan *p = a->plan;
+    const hone_pool2d *s = &p->shape;
+    float *plane = a->workspace + (size_t)thread * p->buffer, *buffer = plane + p->plane;
+    for (size_t t = begin; t < end; t++) {
+        const int64_t volume = (int64_t)t / p->out_d, od = (int64_t)t % p->out_d;
+        join_planes(p, a->x + volume * p->in_d * s->in_h * s->in_w, od, plane);
+        for (int64_t oh = 0; oh < s->out_h; oh++) {
+            float *y = a->y + ((int64_t)t * s->out_h + oh) * s->out_w;
+            if (p->factors_h)
+                p->kernels->average(s, plane, oh, p->factors_d[od] * p->factors_h[oh], p->factors_w, y, buffer);
+            else
+                p->kernels->max(s, plane, oh, y, buffer);
+        }
+    }
+}
+
 static hone_status run_pool(hone__cpu_run *ctx) {
     const pool_plan *p = ctx->plan_state;
     const hone_pool2d *s = &p->shape;
@@ -109,6 +168,12 @@ static hone_status run_pool(hone__cpu_run *ctx) {
         return HONE_OK;
     /* The workspace has one buffer per planned thread. */
     hone__pool *pool = hone__pool_threads(ctx->pool) <= p->n_threads ? ctx->pool : NULL;
+    if (p->has_depth) {
+        const size_t volume = (size_t)((p->kernel_d + s->kernel_h) * s->in_h * s->in_w);
+        hone__pool_run_range(pool, (size_t)(p->planes * p->out_d), hone__bind_grain(volume, GRAIN_ELEMENTS),
+                             pool_volume, &args);
+        return HONE_OK;
+    }
     const size_t unit = (size_t)(s->kernel_h * s->in_w + s->kernel_w * s->out_w);
     hone__pool_run_range(pool, (size_t)(p->planes * s->out_h), hone__bind_grain(unit, GRAIN_ELEMENTS), pool_range,
                          &args);
