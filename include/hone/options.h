@@ -47,11 +47,17 @@ HONE_API void hone_options_destroy(hone_options *options);
 /* Sets a key. Errors: NOT_FOUND (unknown key: the message names the nearest known one), CONFIG
  * (the value: the message lists what is allowed). */
 HONE_API hone_status hone_options_set(hone_options *options, const char *key, const char *value, hone_error *error);
+/* A key with a dot ("session.disable_prepacking") is a configuration entry of ONNX Runtime: it goes through as it is,
+ * and the backend onnxruntime refuses one that its library does not know. */
 
 /* The value of a key in its normal form ("true", "2", "HEURISTIC"); NULL if unknown. Borrowed
  * until the next set of the same key. */
 HONE_API const char *hone_options_get(const hone_options *options, const char *key);
 HONE_API bool hone_options_is_set(const hone_options *options, const char *key); /* explicitly set */
+
+/* The keys that were set, in no particular order. */
+HONE_API size_t hone_options_set_count(const hone_options *options);
+HONE_API const char *hone_options_get_set(const hone_options *options, size_t index); /* a key; NULL past the end */
 
 /* A store of choices that tuning made (tunable_op_enable, tunable_op_tuning_enable), kept by the
  * caller, who must let it outlive the sessions. Keys and values are short texts. Both functions may be

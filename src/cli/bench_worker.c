@@ -17,9 +17,10 @@
 
 enum { MAX_PORTION = 4096 };
 
-/* Parent to child. n == 0 and n_untimed == 0: end. */
+/* Parent to child. Nothing wanted: end. With wants_outputs, the reply is followed by the number of outputs and the
+ * outputs of the last run. */
 typedef struct order {
-    uint32_t n_untimed, n;
+    uint32_t n_untimed, n, wants_outputs;
 } order;
 
 /* Child to parent; followed by n doubles. */
@@ -30,34 +31,6 @@ typedef struct reply {
     hone__bench_start start;
     hone_error error;
 } reply;
-
-static bool send_all(int fd, const void *data, size_t size) {
-    const char *p = data;
-    while (size) {
-        ssize_t n = write(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-static bool receive_all(int fd, void *data, size_t size) {
-    char *p = data;
-    while (size) {
-        ssize_t n = read(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
 
 /* ---- the child ---- */
 
@@ -122,15 +95,26 @@ static hone_status prepare(const hone__bench_config *config, child *c, hone__ben
     start->first_run_ms = hone__ms_since(begin);
     hone_session_get_stats(c->session, &stats);
     start->n_threads = stats.n_intra_threads;
+    snprintf(start->backend, sizeof start->backend, "%.15s", hone_options_get(c->options, "backend"));
     const char *precision = hone_options_get(c->options, "precision");
     snprintf(start->precision, sizeof start->precision, "%.15s", precision ? precision : "fp32");
     return HONE_OK;
 }
 
+static bool send_outputs(const child *c, int to) {
+    size_t n = hone_session_output_count(c->session);
+    if (!hone__bench_send(to, &n, sizeof n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!hone__bench_send_tensor(to, hone_request_get_output(c->request, i)))
+            return false;
+    return true;
+}
+
 static void serve(child *c, int from, int to) {
     static double times[MAX_PORTION];
     order o;
-    while (receive_all(from, &o, sizeof o) && (o.n || o.n_untimed) && o.n <= MAX_PORTION) {
+    while (hone__bench_receive(from, &o, sizeof o) && (o.n || o.n_untimed || o.wants_outputs) && o.n <= MAX_PORTION) {
         reply r = {.status = HONE_OK};
         for (uint32_t i = 0; i < o.n_untimed && r.status == HONE_OK; i++)
             r.status = hone_request_run(c->request, &r.error);
@@ -140,7 +124,9 @@ static void serve(child *c, int from, int to) {
             times[r.n] = hone__ms_since(begin);
         }
         r.peak_rss_mb = read_peak_rss_mb();
-        if (!send_all(to, &r, sizeof r) || !send_all(to, times, r.n * sizeof *times))
+        if (!hone__bench_send(to, &r, sizeof r) || !hone__bench_send(to, times, r.n * sizeof *times))
+            return;
+        if (o.wants_outputs && r.status == HONE_OK && !send_outputs(c, to))
             return;
     }
 }
@@ -154,7 +140,7 @@ static _Noreturn void child_main(const hone__bench_config *config, int from, int
     if (r.status != HONE_OK && r.start.n_assumed && !r.error.hint[0])
         hone__error_hint(&r.error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
     r.peak_rss_mb = read_peak_rss_mb();
-    if (send_all(to, &r, sizeof r) && r.status == HONE_OK)
+    if (hone__bench_send(to, &r, sizeof r) && r.status == HONE_OK)
         serve(&c, from, to);
     _exit(0); /* without flushing what the parent has in its buffers; the system frees the rest */
 }
@@ -175,12 +161,12 @@ static hone_status fail_died(hone__bench_worker *worker, hone_error *error) {
                    strsignal(WTERMSIG(code)));
     else
         hone__fail(error, HONE_ERROR_INTERNAL, "the measuring process ended too early");
-    hone__error_hint(error, "this is a fault of hone: please report it with the model");
+    hone__error_hint(error, "this is a fault of the backend: please report it with the model");
     return HONE_ERROR_INTERNAL;
 }
 
 static hone_status receive(hone__bench_worker *worker, reply *r, hone_error *error) {
-    if (!receive_all(worker->from, r, sizeof *r))
+    if (!hone__bench_receive(worker->from, r, sizeof *r))
         return fail_died(worker, error);
     worker->peak_rss_mb = r->peak_rss_mb;
     if (r->status != HONE_OK && error)
@@ -228,15 +214,15 @@ failed:
 
 hone_status hone__bench_worker_run(hone__bench_worker *worker, uint32_t n_untimed, uint32_t n, bool keep,
                                    double *elapsed_ms, hone_error *error) {
-    order o = {n_untimed, n < MAX_PORTION ? n : MAX_PORTION};
+    order o = {n_untimed, n < MAX_PORTION ? n : MAX_PORTION, 0};
     reply r;
     if (!hone__grow((void **)&worker->samples, &worker->capacity, worker->n_samples + o.n, sizeof *worker->samples))
         return hone__fail_memory(error, "samples");
-    if (!send_all(worker->to, &o, sizeof o))
+    if (!hone__bench_send(worker->to, &o, sizeof o))
         return fail_died(worker, error);
     HONE_TRY(receive(worker, &r, error));
     double *times = worker->samples + worker->n_samples;
-    if (r.n > o.n || !receive_all(worker->from, times, r.n * sizeof *times))
+    if (r.n > o.n || !hone__bench_receive(worker->from, times, r.n * sizeof *times))
         return fail_died(worker, error);
     *elapsed_ms = 0;
     for (uint32_t i = 0; i < r.n; i++)
@@ -248,10 +234,31 @@ hone_status hone__bench_worker_run(hone__bench_worker *worker, uint32_t n_untime
     return HONE_OK;
 }
 
+hone_status hone__bench_worker_outputs(hone__bench_worker *worker, hone__bench_outputs *out, hone_error *error) {
+    order o = {0, 0, 1};
+    reply r;
+    size_t n = 0;
+    *out = (hone__bench_outputs){0};
+    if (!hone__bench_send(worker->to, &o, sizeof o))
+        return fail_died(worker, error);
+    HONE_TRY(receive(worker, &r, error));
+    if (!hone__bench_receive(worker->from, &n, sizeof n))
+        return fail_died(worker, error);
+    out->items = hone__calloc(n + 1, sizeof *out->items);
+    if (!out->items)
+        return hone__fail_memory(error, "outputs");
+    for (; out->n < n; out->n++)
+        if (!(out->items[out->n] = hone__bench_receive_tensor(worker->from))) {
+            hone__bench_outputs_release(out);
+            return fail_died(worker, error);
+        }
+    return HONE_OK;
+}
+
 void hone__bench_worker_stop(hone__bench_worker *worker) {
-    order end = {0, 0};
+    order end = {0, 0, 0};
     if (worker->to >= 0) {
-        send_all(worker->to, &end, sizeof end);
+        hone__bench_send(worker->to, &end, sizeof end);
         close(worker->to);
         close(worker->from);
         worker->to = worker->from = -1;

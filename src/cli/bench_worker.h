@@ -4,6 +4,7 @@
 #ifndef HONE_CLI_BENCH_WORKER_H
 #define HONE_CLI_BENCH_WORKER_H
 
+#include "cli/bench_outputs.h"
 #include "cli/cli_session.h"
 
 #include <hone/hone.h>
@@ -11,8 +12,7 @@
 
 typedef struct hone__bench_config {
     const char *model; /* path */
-    const char *backend;
-    int64_t batch; /* 0: not given */
+    int64_t batch;     /* 0: not given */
     const hone__cli_texts *shapes;
     hone__session_settings session;
     uint64_t seed;
@@ -23,7 +23,7 @@ typedef struct hone__bench_start {
     double load_ms, first_run_ms; /* open, check, optimise, pack; then plan and the first run */
     int64_t batch;                /* first dimension of the first input that has two */
     int n_threads;
-    char precision[16];
+    char precision[16], backend[16];
     size_t n_assumed;  /* dimensions taken as 1 */
     char warning[400]; /* of the store of kernel choices, or "" */
 } hone__bench_start;
@@ -46,6 +46,9 @@ hone_status hone__bench_worker_start(const hone__bench_config *config, hone__ben
  * is the sum of the timed ones. */
 hone_status hone__bench_worker_run(hone__bench_worker *worker, uint32_t n_untimed, uint32_t n, bool keep,
                                    double *elapsed_ms, hone_error *error);
+
+/* The outputs of its last run, which the caller releases. */
+hone_status hone__bench_worker_outputs(hone__bench_worker *worker, hone__bench_outputs *out, hone_error *error);
 
 /* Ends the process and frees the samples. */
 void hone__bench_worker_stop(hone__bench_worker *worker);

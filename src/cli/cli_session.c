@@ -41,6 +41,8 @@ static hone_status set_typed(const hone__session_settings *settings, hone_option
     }
     if (settings->level)
         HONE_CHECK(hone_options_set(options, "graph_optimization_level", level_value(settings->level), error));
+    if (settings->backend)
+        HONE_CHECK(hone_options_set(options, "backend", settings->backend, error));
 cleanup:
     if (status != HONE_OK)
         /* Wrong keys and values were typed here, so they are wrong usage rather than a bad file. */

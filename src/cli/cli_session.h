@@ -13,6 +13,7 @@ typedef struct hone__session_settings {
     const hone__cli_texts *sets; /* --set KEY=VALUE */
     int64_t threads;             /* --threads; 0: default */
     const char *level;           /* --level; NULL: default; "all" and "ORT_ENABLE_ALL" both do */
+    const char *backend;         /* --backend; NULL: that of the settings above */
 } hone__session_settings;
 
 /* Session options from these. *store is the tuner's store of kernel choices when tunable_op_enable asks for

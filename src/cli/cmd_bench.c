@@ -17,13 +17,13 @@ typedef struct bench_values {
     hone__cli_ints batches, threads;
     const char *backends, *level, *config, *store;
     int64_t warmup, runs, seed;
-    double duration;
+    double duration, tolerance;
     bool samples;
 } bench_values;
 
 enum { DEFAULT_RUNS = 50, MAX_VARIANTS = 64, MAX_RUNS = 10 * 1000 * 1000 };
 
-static const bench_values defaults = {.backends = "cpu", .warmup = 10};
+static const bench_values defaults = {.warmup = 10, .tolerance = 1e-3};
 
 #define AT(field) offsetof(bench_values, field)
 static const hone__cli_option options[] = {
@@ -34,7 +34,13 @@ static const hone__cli_option options[] = {
      0},
     {"threads", HONE_CLI_INTS, AT(threads), "1,2",
      "numbers of threads, compared with each other (default: what affinity and cgroup quota give)", 0, 1024, 0},
-    {"backend", HONE_CLI_TEXT, AT(backends), "cpu,...", "backends, compared with each other (default cpu)", 0, 0, 0},
+    {"backend", HONE_CLI_TEXT, AT(backends), "cpu,onnxruntime",
+     "backends, interleaved and compared with each other, outputs included (default: that of --config or --set, or "
+     "cpu)",
+     0, 0, 0},
+    {"tolerance", HONE_CLI_NUMBER, AT(tolerance), "X",
+     "how far outputs of the configurations may differ, in parts of an output's largest value (default 1e-3)", 0, 1e9,
+     0},
     {"warmup", HONE_CLI_INT, AT(warmup), "N", "untimed runs first (default 10)", 0, MAX_RUNS, 0},
     {"runs", HONE_CLI_INT, AT(runs), "N", "timed runs (default 50)", 1, MAX_RUNS, 0},
     {"duration", HONE_CLI_DURATION, AT(duration), "5s", "timed runs for so long instead of a number of them", 0, 0, 0},
@@ -55,18 +61,40 @@ typedef struct variant {
     hone__bench_config config;
     hone__bench_worker worker;
     char label[64];
+    double distance; /* of its outputs from the first variant's, in parts of the scale */
+    char difference[128];
 } variant;
 
+/* Outputs against those of the first: a timing counts only beside a checked result. */
+static hone_status compare_outputs(variant *variants, size_t n, hone_error *error) {
+    hone__bench_outputs first = {0}, other = {0};
+    hone_status status = n > 1 ? hone__bench_worker_outputs(&variants[0].worker, &first, error) : HONE_OK;
+    for (size_t i = 1; i < n && status == HONE_OK; i++) {
+        status = hone__bench_worker_outputs(&variants[i].worker, &other, error);
+        if (status == HONE_OK)
+            variants[i].distance =
+                hone__bench_outputs_distance(&first, &other, variants[i].difference, sizeof variants[i].difference);
+        hone__bench_outputs_release(&other);
+    }
+    hone__bench_outputs_release(&first);
+    return status;
+}
+
 static hone_status check_backends(const char *list, hone__cli_texts *out, char *buf, size_t size, hone_error *error) {
+    if (!list) { /* whatever the settings say */
+        out->items[out->n++] = NULL;
+        return HONE_OK;
+    }
     snprintf(buf, size, "%s", list);
     char *save = NULL;
     for (char *name = strtok_r(buf, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
-        if (!strcmp(name, "onnxruntime") || !strcmp(name, "cuda")) {
+        if (!strcmp(name, "cuda")) {
             hone__fail(error, HONE_ERROR_UNAVAILABLE, "the backend \"%s\" is not part of this version of hone", name);
-            hone__error_hint(error, "use --backend cpu");
+            hone__error_hint(error, "use --backend cpu or onnxruntime");
             return HONE_ERROR_UNAVAILABLE;
         }
-        if (strcmp(name, "cpu") != 0 || out->n == sizeof out->items / sizeof *out->items) {
+        if ((strcmp(name, "cpu") != 0 && strcmp(name, "onnxruntime") != 0) ||
+            out->n == sizeof out->items / sizeof *out->items) {
             hone__fail(error, HONE_ERROR_ARGUMENT, "there is no backend \"%.40s\"", name);
             hone__error_hint(error, "backends are cpu, cuda and onnxruntime");
             return HONE_ERROR_ARGUMENT;
@@ -169,7 +197,7 @@ static const char *ms(double value, char *buf, size_t size) {
 }
 
 static void print_head(const hone__cli *cli) {
-    hone__cli_print(cli, "%s%-24s %-8s %5s %3s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %8s%s\n",
+    hone__cli_print(cli, "%s%-24s %-11s %5s %3s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %8s%s\n",
                     hone__cli_bold(cli), "model", "backend", "batch", "thr", "p50 ms", "mean", "std", "p90", "p95",
                     "p99", "min", "max", "per s", "load ms", "first ms", "peak MB", hone__cli_plain(cli));
 }
@@ -182,14 +210,14 @@ static hone_status add_result(const hone__cli *cli, const bench_values *values, 
         return hone__fail_memory(error, "statistics");
     double throughput = s.mean > 0 ? (double)start->batch * 1e3 / s.mean : 0;
     char t[8][16];
-    hone__cli_print(cli, "%-24.24s %-8s %5lld %3d %s %s %s %s %s %s %s %s %9.1f %9.1f %9.1f %8.1f\n",
-                    base_name(v->config.model), v->config.backend, (long long)start->batch, start->n_threads,
+    hone__cli_print(cli, "%-24.24s %-11s %5lld %3d %s %s %s %s %s %s %s %s %9.1f %9.1f %9.1f %8.1f\n",
+                    base_name(v->config.model), v->worker.start.backend, (long long)start->batch, start->n_threads,
                     ms(s.p50, t[0], 16), ms(s.mean, t[1], 16), ms(s.std, t[2], 16), ms(s.p90, t[3], 16),
                     ms(s.p95, t[4], 16), ms(s.p99, t[5], 16), ms(s.min, t[6], 16), ms(s.max, t[7], 16), throughput,
                     start->load_ms, start->first_run_ms, v->worker.peak_rss_mb);
     json_t *r = json_object();
     hone__json_set(r, "model", hone__json_text(v->config.model));
-    hone__json_set(r, "backend", json_string(v->config.backend));
+    hone__json_set(r, "backend", json_string(v->worker.start.backend));
     hone__json_set(r, "precision", json_string(start->precision));
     hone__json_set(r, "batch", json_integer(start->batch));
     hone__json_set(r, "threads", json_integer(start->n_threads));
@@ -220,8 +248,8 @@ static hone_status add_result(const hone__cli *cli, const bench_values *values, 
 }
 
 /* Every other variant against the first. */
-static hone_status add_comparisons(const hone__cli *cli, const variant *variants, size_t n, json_t *comparisons,
-                                   hone_error *error) {
+static hone_status add_comparisons(const hone__cli *cli, const bench_values *values, const variant *variants, size_t n,
+                                   json_t *comparisons, hone_error *error) {
     for (size_t i = 1; i < n; i++) {
         hone__ratio r;
         const variant *a = &variants[0], *b = &variants[i];
@@ -240,7 +268,16 @@ static hone_status add_comparisons(const hone__cli *cli, const variant *variants
         hone__json_set(c, "ratio", json_real(r.ratio));
         hone__json_set(c, "ratio_low", json_real(r.low));
         hone__json_set(c, "ratio_high", json_real(r.high));
+        hone__json_set(c, "outputs_distance", isfinite(b->distance) ? json_real(b->distance) : json_null());
+        hone__json_set(c, "outputs_ok", json_boolean(b->distance <= values->tolerance));
         json_array_append_new(comparisons, c);
+        if (b->distance <= values->tolerance)
+            hone__cli_print(cli, "    outputs agree: largest difference %.1e of an output's scale\n", b->distance);
+        else
+            hone__cli_remark(cli, "%s: outputs of %s and %s differ: %s (%.1e of the scale; --tolerance %g)",
+                             base_name(a->config.model), a->label, b->label,
+                             b->difference[0] ? b->difference : "by more than the tolerance", b->distance,
+                             values->tolerance);
     }
     return HONE_OK;
 }
@@ -257,8 +294,9 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
         HONE_CHECK(hone__bench_worker_start(&v->config, &v->worker, error));
         if (v->worker.start.warning[0] && !n_started)
             hone__cli_remark(cli, "%s", v->worker.start.warning);
-        snprintf(v->label, sizeof v->label, "%s threads=%d", v->config.backend, v->worker.start.n_threads);
+        snprintf(v->label, sizeof v->label, "%s threads=%d", v->worker.start.backend, v->worker.start.n_threads);
     }
+    HONE_CHECK(compare_outputs(variants, n, error));
     HONE_CHECK(measure(values, variants, n, progress, progress_base, error));
     hone__progress_clear(progress);
     if (!json_array_size(results))
@@ -269,7 +307,7 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
                          variants[0].worker.start.n_assumed == 1 ? "" : "s");
     for (size_t i = 0; i < n; i++)
         HONE_CHECK(add_result(cli, values, &variants[i], results, error));
-    HONE_CHECK(add_comparisons(cli, variants, n, comparisons, error));
+    HONE_CHECK(add_comparisons(cli, values, variants, n, comparisons, error));
 cleanup:
     hone__progress_clear(progress);
     for (size_t i = 0; i < n_started; i++)
@@ -300,11 +338,11 @@ static hone_status bench_all(const hone__cli *cli, const bench_values *values, c
             memset(variants, 0, n * sizeof *variants);
             for (size_t i = 0; i < n; i++)
                 variants[i].config = (hone__bench_config){.model = models[m],
-                                                          .backend = backends.items[i / threads->n],
                                                           .batch = batches->items[b],
                                                           .shapes = &values->shapes,
                                                           .session = {values->config, values->store, &values->sets,
-                                                                      threads->items[i % threads->n], values->level},
+                                                                      threads->items[i % threads->n], values->level,
+                                                                      backends.items[i / threads->n]},
                                                           .seed = (uint64_t)values->seed};
             status = bench_group(cli, values, variants, n, &progress, base, results, comparisons, error);
             base += (double)n;
@@ -329,23 +367,33 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
         hone__json_set(json, "machine", hone__json_machine(machine));
     hone__json_set(json, "results", results);
     hone__json_set(json, "comparisons", comparisons);
+    int code = HONE_EXIT_DONE;
+    size_t index;
+    const json_t *comparison;
+    json_array_foreach(comparisons, index, comparison) {
+        if (!json_is_true(json_object_get(comparison, "outputs_ok")))
+            code = HONE_EXIT_CHECK;
+    }
     hone_machine_destroy(machine);
     if (status != HONE_OK) {
         json_decref(json);
         return hone__cli_fail(cli, &error);
     }
-    return hone__cli_write_json(cli, json, HONE_EXIT_DONE);
+    return hone__cli_write_json(cli, json, code);
 }
 
 const hone__command hone__command_bench = {
     .name = "bench",
     .arguments = "MODEL...",
     .summary = "measures latency, throughput, start-up and memory of models",
-    .details = "Each configuration runs in a process of its own, so that load time, first run and peak memory are its\n"
-               "own. Several backends or thread numbers are interleaved and compared: the ratio of their median\n"
-               "times with a 95 % interval (block bootstrap). Inputs are made up from the seed.",
+    .details =
+        "Each configuration runs in a process of its own, so that load time, first run and peak memory are its\n"
+        "own. Several backends or thread numbers are interleaved and compared: the ratio of their median\n"
+        "times with a 95 % interval (block bootstrap), and their outputs are compared too: exit status 1 when they\n"
+        "differ by more than the tolerance. Inputs are made up from the seed.",
     .examples = "  hone bench resnet50.onnx\n"
                 "  hone bench resnet50.onnx --batch 1,4,8 --threads 1,2 --runs 200\n"
+                "  hone bench resnet50.onnx --backend onnxruntime,cpu --threads 2\n"
                 "  hone bench a.onnx b.onnx --duration 5s --json results.json\n"
                 "  hone bench resnet50.onnx --config config.yaml",
     .min_args = 1,

@@ -14,9 +14,9 @@
 
 typedef struct run_values {
     hone__cli_texts inputs, shapes, sets, expects;
-    const char *image_size, *mean, *std, *layout, *output_dir, *level, *config, *store;
+    const char *image_size, *mean, *std, *layout, *output_dir, *level, *config, *store, *backend;
     double range, rtol, atol;
-    bool bgr;
+    bool bgr, nodes;
     int64_t seed, batch, threads;
 } run_values;
 
@@ -59,6 +59,9 @@ static const hone__cli_option options[] = {
     {"threads", HONE_CLI_INT, AT(threads), "N", "threads (default: what affinity and cgroup quota give)", 0, 1024, 0},
     {"level", HONE_CLI_TEXT, AT(level), "LEVEL", "graph optimisation: disable_all, basic, extended, all (default)", 0,
      0, 0},
+    {"backend", HONE_CLI_TEXT, AT(backend), "NAME", "cpu (default) or onnxruntime", 0, 0, 0},
+    {"nodes", HONE_CLI_FLAG, AT(nodes), NULL,
+     "list the nodes as they ran: operator, backend, kernel (onnxruntime: the execution provider), time", 0, 0, 0},
     {"config", HONE_CLI_TEXT, AT(config), "FILE",
      "take the session's settings from a config.yaml, as hone tune writes it; the options above and --set override it",
      0, 0, 0},
@@ -130,7 +133,8 @@ static hone_status load_set(const run_values *values, const char *dir, job *j, h
 
 static hone_status prepare(const run_values *values, const char *path, job *j, hone_error *error) {
     HONE_TRY(image_options(values, &j->image, error));
-    hone__session_settings settings = {values->config, values->store, &values->sets, values->threads, values->level};
+    hone__session_settings settings = {values->config,  values->store, &values->sets,
+                                       values->threads, values->level, values->backend};
     HONE_TRY(hone__session_options(&settings, &j->options, &j->store, j->warning, sizeof j->warning, error));
     HONE_TRY(hone_model_open(path, &j->model, error));
     HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
@@ -240,6 +244,37 @@ static hone_status run_sets(hone__cli *cli, const run_values *values, const char
     return HONE_OK;
 }
 
+/* One more run, profiled, and what it says of the nodes. Times are of that run; with onnxruntime, of its own profile.
+ */
+static hone_status list_nodes(const hone__cli *cli, const job *j, json_t *json, hone_error *error) {
+    hone_tensor **outputs = hone__calloc(j->outputs.n + 1, sizeof *outputs);
+    if (!outputs)
+        return hone__fail_memory(error, "the outputs");
+    hone_session_set_profiling(j->session, true);
+    hone_status status = hone_session_run(j->session, (const hone_tensor *const *)j->inputs.items, j->inputs.n, outputs,
+                                          j->outputs.n, error);
+    for (size_t i = 0; i < j->outputs.n; i++)
+        hone_tensor_destroy(outputs[i]);
+    hone__free(outputs);
+    json_t *nodes = json_array();
+    for (size_t i = 0; status == HONE_OK && i < hone_session_node_count(j->session); i++) {
+        hone_node_report node;
+        char label[200];
+        status = hone_session_get_node(j->session, i, &node, error);
+        if (status != HONE_OK)
+            break;
+        hone__op_label(node.domain, node.op, label, sizeof label);
+        hone__cli_print(cli, "  %-40.40s %-24.24s %-11s %-28s %8.3f ms\n", node.name, label, node.backend, node.kernel,
+                        node.time_ms);
+        json_array_append_new(nodes, json_pack("{s:o, s:o, s:s, s:o, s:s, s:f}", "name", hone__json_text(node.name),
+                                               "op", hone__json_text(label), "backend", node.backend, "kernel",
+                                               hone__json_text(node.kernel), "algorithm", node.algorithm, "time_ms",
+                                               node.time_ms));
+    }
+    hone__json_set(json, "nodes", nodes);
+    return status;
+}
+
 static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     (void)n_args;
     const run_values *values = data;
@@ -250,6 +285,8 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     hone_status status = run_sets(cli, values, args[0], &j, &all, &outputs, &error);
     if (j.warning[0])
         hone__cli_remark(cli, "%s", j.warning);
+    if (values->nodes && status == HONE_OK)
+        status = list_nodes(cli, &j, json, &error);
     hone__json_set(json, "model", hone__json_text(args[0]));
     hone__json_set(json, "outputs", outputs);
     if (values->expects.n)

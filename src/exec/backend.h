@@ -15,7 +15,13 @@ typedef struct hone__exec_model hone__exec_model; /* each backend defines its ow
 typedef struct hone__exec_plan hone__exec_plan;
 typedef struct hone__exec_context hone__exec_context;
 
-/* Key-value options resolved for a backend. */
+/* A key that was set, in its normal form. */
+typedef struct hone__exec_setting {
+    const char *key, *value;
+} hone__exec_setting;
+
+/* Key-value options resolved for a backend. What is pointed to is borrowed during `prepare` only, but for the model,
+ * which lives as long as the session. */
 typedef struct hone__exec_config {
     int n_intra_threads, n_inter_threads; /* resolved: >= 1 */
     bool is_parallel;                     /* execution_mode ORT_PARALLEL */
@@ -31,6 +37,12 @@ typedef struct hone__exec_config {
     /* Told that bytes of a constant were packed and are not needed for now. May be called by any thread; NULL: none. */
     void (*drop_pages)(void *user, const void *data, size_t size);
     void *drop_pages_user;
+    /* For backends that run the model by themselves (runs_model). */
+    const hone_model *model;
+    int opt_level;                /* 0 ORT_DISABLE_ALL .. 3 ORT_ENABLE_ALL */
+    const char *const *libraries; /* files to try, in order; NULL-terminated */
+    const hone__exec_setting *settings;
+    size_t n_settings;
 } hone__exec_config;
 
 typedef struct hone__exec_stats {
@@ -40,9 +52,10 @@ typedef struct hone__exec_stats {
 
 typedef struct hone__backend {
     const char *name;
-    /* OK, or UNAVAILABLE with reason and remedy. */
-    hone_status (*available)(hone_error *error);
-    /* Borrows the graph for the model's life. Constants that lie unaligned get aligned copies where needed. */
+    bool runs_model;   /* runs the model as its file has it: no passes of ours, and its own list of operators */
+    bool reports_time; /* node_report fills time_ms; a run takes node_ms only as the wish for it */
+    /* Borrows the graph for the model's life; constants that lie unaligned get aligned copies where needed. UNAVAILABLE
+     * with reason and remedy when a library or device is missing, or when a setting cannot be honoured. */
     hone_status (*prepare)(hone__graph *graph, const hone__exec_config *config, hone__exec_model **out,
                            hone_error *error);
     void (*model_destroy)(hone__exec_model *model);
@@ -66,12 +79,13 @@ typedef struct hone__backend {
     void (*context_stats)(const hone__exec_context *context, hone__exec_stats *stats); /* adds */
     void (*model_stats)(const hone__exec_model *model, hone__exec_stats *stats);       /* adds */
     void (*plan_stats)(const hone__exec_plan *plan, hone__exec_stats *stats);          /* sets */
+    /* With reports_time: 0 until a profiled run was made. */
     size_t (*node_count)(const hone__exec_model *model);
     /* plan may be NULL: what prepare knows. */
     void (*node_report)(const hone__exec_model *model, const hone__exec_plan *plan, size_t index,
                         hone_node_report *out);
 } hone__backend;
 
-extern const hone__backend hone__backend_cpu;
+extern const hone__backend hone__backend_cpu, hone__backend_onnxruntime;
 
 #endif

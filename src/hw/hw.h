@@ -19,4 +19,10 @@ int hone__hw_default_threads(void);
 /* Bytes of memory this process may still take: min of available and the cgroup's headroom. */
 int64_t hone__hw_memory_available(void);
 
+/* Files to try for ONNX Runtime's library, in order: those that `named` gives (a library or a folder of them), else
+ * those of HONE_ONNXRUNTIME, else the system's search path and the places where packages put it. NULL-terminated;
+ * NULL without memory. */
+char **hone__hw_onnxruntime_files(const char *named);
+void hone__hw_free_files(char **files);
+
 #endif

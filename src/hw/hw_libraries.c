@@ -1,5 +1,7 @@
 /* Runtime libraries that serve as backends: ONNX Runtime, and, where there is a GPU, the CUDA runtime and
  * cuDNN. Only their versions are asked for. */
+#include "base/alloc.h"
+#include "hw/hw.h"
 #include "hw/hw_detect.h"
 
 #include <dlfcn.h>
@@ -67,20 +69,48 @@ static bool try_onnxruntime(const char *name, hone_machine_info *info, hone__hw_
     return ok;
 }
 
-static bool try_pattern(const char *pattern, hone_machine_info *info, hone__hw_extra *extra) {
-    glob_t found;
-    bool ok = false;
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t i = found.gl_pathc; i > 0 && !ok; i--) /* sorted: the newest name comes last */
-            ok = try_onnxruntime(found.gl_pathv[i - 1], info, extra);
-        globfree(&found);
+/* ---- where it may be ---- */
+
+typedef struct file_list {
+    char **items;
+    size_t n, capacity;
+    bool failed;
+} file_list;
+
+static void add_file(file_list *list, const char *name) {
+    char *copy = hone__strdup(name);
+    if (!copy || !hone__grow((void **)&list->items, &list->capacity, list->n + 2, sizeof *list->items)) {
+        hone__free(copy);
+        list->failed = true;
+        return;
     }
-    return ok;
+    list->items[list->n++] = copy;
+    list->items[list->n] = NULL;
 }
 
-/* HONE_ONNXRUNTIME names the library or a folder with it; otherwise the system's search path, then the
- * places where packages of other ecosystems put it. */
-static void find_onnxruntime(hone_machine_info *info, hone__hw_extra *extra) {
+static void add_pattern(file_list *list, const char *pattern) {
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = found.gl_pathc; i > 0; i--) /* sorted: the newest name comes last */
+            add_file(list, found.gl_pathv[i - 1]);
+        globfree(&found);
+    }
+}
+
+static void add_named(file_list *list, const char *named) {
+    struct stat st;
+    if (stat(named, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        add_file(list, named);
+        return;
+    }
+    char pattern[PATH_MAX];
+    snprintf(pattern, sizeof pattern, "%.4000s/libonnxruntime.so*", named);
+    add_pattern(list, pattern);
+    if (!list->n) /* said by the error of its opening */
+        snprintf(pattern, sizeof pattern, "%.4000s/libonnxruntime.so", named), add_file(list, pattern);
+}
+
+char **hone__hw_onnxruntime_files(const char *named) {
     static const char *const patterns[] = {
         "/usr/local/lib/libonnxruntime.so*",
         "/opt/onnxruntime*/lib/libonnxruntime.so*",
@@ -89,26 +119,41 @@ static void find_onnxruntime(hone_machine_info *info, hone__hw_extra *extra) {
         "/usr/local/lib/python3*/*-packages/onnxruntime/capi/libonnxruntime.so*",
         "/usr/lib/python3*/*-packages/onnxruntime/capi/libonnxruntime.so*",
     };
-    const char *named = getenv("HONE_ONNXRUNTIME");
+    file_list list = {0};
+    const char *environment = getenv("HONE_ONNXRUNTIME");
     if (named && *named) {
-        extra->ort_was_named = true;
-        struct stat st;
-        if (stat(named, &st) == 0 && S_ISDIR(st.st_mode)) {
-            char pattern[PATH_MAX];
-            snprintf(extra->ort_error, sizeof extra->ort_error, "the folder holds no libonnxruntime.so");
-            snprintf(pattern, sizeof pattern, "%.4000s/libonnxruntime.so*", named);
-            try_pattern(pattern, info, extra);
-        } else {
-            try_onnxruntime(named, info, extra);
-        }
-        return;
+        add_named(&list, named);
+    } else if (environment && *environment) {
+        add_named(&list, environment);
+    } else {
+        add_file(&list, "libonnxruntime.so.1");
+        add_file(&list, "libonnxruntime.so");
+        for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+            add_pattern(&list, patterns[i]);
     }
-    if (try_onnxruntime("libonnxruntime.so.1", info, extra) || try_onnxruntime("libonnxruntime.so", info, extra))
-        return;
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        if (try_pattern(patterns[i], info, extra))
-            return;
-    extra->ort_error[0] = '\0';
+    if (list.failed) {
+        hone__hw_free_files(list.items);
+        return NULL;
+    }
+    return list.items;
+}
+
+void hone__hw_free_files(char **files) {
+    for (size_t i = 0; files && files[i]; i++)
+        hone__free(files[i]);
+    hone__free(files);
+}
+
+static void find_onnxruntime(hone_machine_info *info, hone__hw_extra *extra) {
+    const char *named = getenv("HONE_ONNXRUNTIME");
+    char **files = hone__hw_onnxruntime_files(NULL);
+    bool found = false;
+    extra->ort_was_named = named && *named;
+    for (size_t i = 0; files && files[i] && !found; i++)
+        found = try_onnxruntime(files[i], info, extra);
+    if (!extra->ort_was_named)
+        extra->ort_error[0] = '\0';
+    hone__hw_free_files(files);
 }
 
 /* Opens the first library of a NULL-terminated list. */

@@ -60,11 +60,65 @@ static const hone_option_info g_options[] = {
     {"enable_cuda_graph", HONE_OPTION_BOOL, "false", NULL, NONE, SAME, SAME, "Replays the run as one CUDA graph."},
     {"prefer_nhwc", HONE_OPTION_BOOL, "false", NULL, NONE, SAME, SAME, "Channels-last convolutions on the GPU."},
     {"use_tf32", HONE_OPTION_BOOL, "true", NULL, NONE, SAME, SAME, "TF32 matrix arithmetic on the GPU."},
+    {"onnxruntime_library", HONE_OPTION_TEXT, "", NULL, NONE, NONE, SAME,
+     "ONNX Runtime's library or the folder that holds it; empty: HONE_ONNXRUNTIME, then the system's."},
+/* ONNX Runtime's TensorRT provider options, by its names; values go through as they are. */
+#define TRT(name, help)                                                                                                \
+    { "trt_" name, HONE_OPTION_TEXT, "", NULL, NONE, NONE, SAME, "TensorRT provider: " help "." }
+    TRT("auxiliary_streams", "streams beside the main one"),
+    TRT("bf16_enable", "bfloat16 arithmetic"),
+    TRT("build_heuristics_enable", "tactics by heuristics, for shorter builds"),
+    TRT("builder_optimization_level", "how long to search, 0 to 5"),
+    TRT("context_memory_sharing_enable", "subgraphs share activation memory"),
+    TRT("cuda_graph_enable", "replays runs as CUDA graphs"),
+    TRT("detailed_build_log", "logs the build's steps"),
+    TRT("dla_core", "which deep learning accelerator"),
+    TRT("dla_enable", "uses a deep learning accelerator"),
+    TRT("dump_ep_context_model", "writes a model that holds the engine"),
+    TRT("dump_subgraphs", "writes the subgraphs it takes"),
+    TRT("engine_cache_enable", "keeps built engines"),
+    TRT("engine_cache_path", "where built engines are kept"),
+    TRT("engine_cache_prefix", "how their names begin"),
+    TRT("engine_decryption_enable", "engines are encrypted"),
+    TRT("engine_decryption_lib_path", "library that decrypts them"),
+    TRT("engine_hw_compatible", "engines for later hardware too"),
+    TRT("ep_context_embed_mode", "the engine inside the written model, or beside it"),
+    TRT("ep_context_file_path", "where that model is written"),
+    TRT("extra_plugin_lib_paths", "plugin libraries"),
+    TRT("force_sequential_engine_build", "one engine build at a time"),
+    TRT("force_timing_cache", "takes a timing cache of another device"),
+    TRT("fp16_enable", "float16 arithmetic"),
+    TRT("int8_calibration_table_name", "file of the int8 ranges"),
+    TRT("int8_enable", "int8 arithmetic"),
+    TRT("int8_use_native_calibration_table", "the table is TensorRT's own"),
+    TRT("layer_norm_fp32_fallback", "LayerNorm in float32 under float16"),
+    TRT("load_user_initializer", "initializers that the caller gives"),
+    TRT("max_partition_iterations", "rounds of partitioning"),
+    TRT("max_workspace_size", "bytes of workspace"),
+    TRT("min_subgraph_size", "smallest subgraph it takes, in nodes"),
+    TRT("onnx_model_folder_path", "folder of the weights of stripped engines"),
+    TRT("op_types_to_exclude", "operators left to other providers"),
+    TRT("preview_features", "preview features"),
+    TRT("profile_max_shapes", "largest input shapes"),
+    TRT("profile_min_shapes", "smallest input shapes"),
+    TRT("profile_opt_shapes", "likely input shapes"),
+    TRT("sparsity_enable", "2:4 sparse weights"),
+    TRT("tactic_sources", "where tactics come from"),
+    TRT("timing_cache_enable", "keeps timings of tactics"),
+    TRT("timing_cache_path", "where they are kept"),
+    TRT("weight_stripped_engine_enable", "engines without weights"),
 };
 enum { N_OPTIONS = sizeof g_options / sizeof *g_options };
 
+/* A key with a dot: a configuration entry of ONNX Runtime ("session.disable_prepacking"), which knows its names. */
+typedef struct entry {
+    char *key, *value;
+} entry;
+
 struct hone_options {
     char *values[N_OPTIONS]; /* NULL: the default */
+    entry *entries;
+    size_t n_entries, entries_capacity;
     hone_choice_store store;
 };
 
@@ -124,12 +178,55 @@ void hone_options_destroy(hone_options *options) {
         return;
     for (size_t i = 0; i < N_OPTIONS; i++)
         hone__free(options->values[i]);
+    for (size_t i = 0; i < options->n_entries; i++) {
+        hone__free(options->entries[i].key);
+        hone__free(options->entries[i].value);
+    }
+    hone__free(options->entries);
     hone__free(options);
+}
+
+static entry *find_entry(const hone_options *options, const char *key) {
+    for (size_t i = 0; options && i < options->n_entries; i++)
+        if (strcmp(options->entries[i].key, key) == 0)
+            return &options->entries[i];
+    return NULL;
+}
+
+static bool is_entry_name(const char *key) {
+    const char *dot = strchr(key, '.');
+    return dot && dot != key && dot[1] && strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_.") == strlen(key);
+}
+
+static hone_status set_entry(hone_options *options, const char *key, const char *value, hone_error *error) {
+    entry *known = find_entry(options, key), made = {0};
+    made.value = hone__strdup(value);
+    made.key = known ? known->key : hone__strdup(key);
+    if (!made.value || !made.key ||
+        (!known && !hone__grow((void **)&options->entries, &options->entries_capacity, options->n_entries + 1,
+                               sizeof *options->entries))) {
+        hone__free(made.value);
+        if (!known)
+            hone__free(made.key);
+        return hone__fail_memory(error, "options");
+    }
+    if (known)
+        hone__free(known->value);
+    else
+        known = &options->entries[options->n_entries++];
+    *known = made;
+    return HONE_OK;
 }
 
 hone_status hone_options_clone(const hone_options *options, hone_options **out, hone_error *error) {
     HONE_TRY(hone_options_create(out, error));
     (*out)->store = options->store;
+    for (size_t i = 0; i < options->n_entries; i++)
+        if (set_entry(*out, options->entries[i].key, options->entries[i].value, error) != HONE_OK) {
+            hone_options_destroy(*out);
+            *out = NULL;
+            return HONE_ERROR_MEMORY;
+        }
     for (size_t i = 0; i < N_OPTIONS; i++) {
         if (!options->values[i])
             continue;
@@ -200,6 +297,8 @@ static hone_status fail_value(const hone_option_info *info, const char *value, h
 
 hone_status hone_options_set(hone_options *options, const char *key, const char *value, hone_error *error) {
     const hone_option_info *info = hone_option_find_info(key);
+    if (!info && is_entry_name(key))
+        return set_entry(options, key, value, error);
     if (!info) {
         hone__fail(error, HONE_ERROR_NOT_FOUND, "there is no option \"%s\"", key);
         hone__error_hint(error, "the nearest is %s", nearest_key(key));
@@ -226,15 +325,30 @@ hone_status hone_options_set(hone_options *options, const char *key, const char 
 
 const char *hone_options_get(const hone_options *options, const char *key) {
     const hone_option_info *info = hone_option_find_info(key);
+    const entry *free_form = info ? NULL : find_entry(options, key);
     if (!info)
-        return NULL;
+        return free_form ? free_form->value : NULL;
     const char *value = options ? options->values[info - g_options] : NULL;
     return value ? value : info->default_value;
 }
 
 bool hone_options_is_set(const hone_options *options, const char *key) {
     const hone_option_info *info = hone_option_find_info(key);
-    return info && options && options->values[info - g_options];
+    return info ? options && options->values[info - g_options] : find_entry(options, key) != NULL;
+}
+
+size_t hone_options_set_count(const hone_options *options) {
+    size_t n = options ? options->n_entries : 0;
+    for (size_t i = 0; options && i < N_OPTIONS; i++)
+        n += options->values[i] != NULL;
+    return n;
+}
+
+const char *hone_options_get_set(const hone_options *options, size_t index) {
+    for (size_t i = 0; options && i < N_OPTIONS; i++)
+        if (options->values[i] && index-- == 0)
+            return g_options[i].key;
+    return options && index < options->n_entries ? options->entries[index].key : NULL;
 }
 
 void hone_options_set_store(hone_options *options, const hone_choice_store *store) {

@@ -18,7 +18,7 @@ hone_status hone_request_create(hone_session *session, hone_request **out, hone_
     request->own = hone__calloc(n_out + 1, sizeof *request->own);
     request->targets = hone__calloc(n_out + 1, sizeof *request->targets);
     request->results = hone__calloc(n_out + 1, sizeof *request->results);
-    request->node_ms = hone__calloc(session->backend->node_count(session->exec) + 1, sizeof *request->node_ms);
+    request->node_ms = hone__calloc(session->n_node_ms + 1, sizeof *request->node_ms);
     hone_status status = HONE_OK;
     if (!request->inputs || !request->bound || !request->own || !request->targets || !request->results ||
         !request->node_ms)
@@ -189,8 +189,7 @@ static hone_status run_bound(hone_request *request, hone_error *error) {
     pthread_mutex_lock(&session->lock);
     session->n_runs++;
     if (profiling)
-        memcpy(session->node_ms, request->node_ms,
-               session->backend->node_count(session->exec) * sizeof *session->node_ms);
+        memcpy(session->node_ms, request->node_ms, session->n_node_ms * sizeof *session->node_ms);
     pthread_mutex_unlock(&session->lock);
     return HONE_OK;
 }

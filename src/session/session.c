@@ -25,6 +25,8 @@ static hone_status refuse_unsupported(const hone_model *model, hone_error *error
 
 static hone_status build_graph(hone_session *session, int level, hone_error *error) {
     uint64_t start = hone__now_ns();
+    if (session->backend->runs_model) /* only names and declared shapes are wanted of it */
+        return hone__graph_clone(hone__model_graph(session->model), &session->graph, error);
     HONE_TRY(refuse_unsupported(session->model, error));
     HONE_TRY(hone__model_clone_views(session->model, &session->graph, error));
     session->n_nodes_before = session->graph->n_nodes;
@@ -42,22 +44,24 @@ hone_status hone_session_create(hone_model *model, const hone_options *options, 
     hone_session *session = hone__calloc(1, sizeof *session);
     if (!session)
         return hone__fail_memory(error, "a session");
-    int level = 0;
     hone_status status = HONE_OK;
     session->model = hone_model_retain(model);
     pthread_mutex_init(&session->lock, NULL);
-    HONE_CHECK(hone__session_configure(options, &session->backend, &session->config, &level, error));
-    HONE_CHECK(build_graph(session, level, error));
+    HONE_CHECK(hone__session_configure(options, &session->backend, &session->config, error));
+    session->config.model = model;
+    HONE_CHECK(build_graph(session, session->config.opt_level, error));
     hone__model_drop_all_pages(model); /* those that the passes looked at */
     session->config.drop_pages = drop_pages;
     session->config.drop_pages_user = model;
     uint64_t start = hone__now_ns();
     HONE_CHECK(session->backend->prepare(session->graph, &session->config, &session->exec, error));
     session->prepare_ms = hone__ms_since(start);
-    session->node_ms = hone__calloc(session->backend->node_count(session->exec) + 1, sizeof *session->node_ms);
+    session->n_node_ms = session->backend->node_count(session->exec);
+    session->node_ms = hone__calloc(session->n_node_ms + 1, sizeof *session->node_ms);
     if (!session->node_ms)
         status = hone__fail_memory(error, "a session");
 cleanup:
+    hone__session_unconfigure(&session->config);
     if (status != HONE_OK) {
         hone__error_file(error, hone_model_path(model), -1);
         hone_session_destroy(session);
@@ -196,7 +200,8 @@ hone_status hone_session_get_node(const hone_session *session, size_t index, hon
     pthread_mutex_lock(&locked->lock);
     const hone__exec_plan *plan = session->latest ? session->latest->plan : NULL;
     session->backend->node_report(session->exec, plan, index, out);
-    out->time_ms = session->node_ms[index];
+    if (!session->backend->reports_time)
+        out->time_ms = session->node_ms[index];
     pthread_mutex_unlock(&locked->lock);
     return HONE_OK;
 }

@@ -1,4 +1,5 @@
 /* From option keys to a backend's configuration. */
+#include "base/alloc.h"
 #include "base/error.h"
 #include "hw/hw.h"
 #include "session/session_internal.h"
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const hone__backend *const g_backends[] = {&hone__backend_cpu};
+static const hone__backend *const g_backends[] = {&hone__backend_cpu, &hone__backend_onnxruntime};
 
 static bool is(const hone_options *options, const char *key, const char *value) {
     return strcmp(hone_options_get(options, key), value) == 0;
@@ -17,10 +18,10 @@ static hone_status find_backend(const hone_options *options, const hone__backend
     for (size_t i = 0; i < sizeof g_backends / sizeof *g_backends; i++)
         if (strcmp(g_backends[i]->name, name) == 0) {
             *out = g_backends[i];
-            return g_backends[i]->available(error);
+            return HONE_OK;
         }
     hone__fail(error, HONE_ERROR_UNAVAILABLE, "backend \"%s\" is not part of this version", name);
-    hone__error_hint(error, "use backend cpu");
+    hone__error_hint(error, "use backend cpu or onnxruntime");
     return HONE_ERROR_UNAVAILABLE;
 }
 
@@ -48,11 +49,39 @@ static int threads_of(const hone_options *options, const char *key, int fallback
     return n > 0 ? n : fallback;
 }
 
+/* What a backend that runs the model by itself gets beyond the resolved keys. */
+static hone_status pass_through(const hone_options *options, hone__exec_config *config, hone_error *error) {
+    size_t n = hone_options_set_count(options);
+    hone__exec_setting *settings = hone__calloc(n + 1, sizeof *settings);
+    if (!settings)
+        return hone__fail_memory(error, "settings");
+    for (size_t i = 0; i < n; i++) {
+        settings[i].key = hone_options_get_set(options, i);
+        settings[i].value = hone_options_get(options, settings[i].key);
+    }
+    config->settings = settings;
+    config->n_settings = n;
+    config->libraries =
+        (const char *const *)hone__hw_onnxruntime_files(hone_options_get(options, "onnxruntime_library"));
+    return config->libraries ? HONE_OK : hone__fail_memory(error, "file names");
+}
+
+void hone__session_unconfigure(hone__exec_config *config) {
+    hone__free((void *)(uintptr_t)config->settings);
+    hone__hw_free_files((char **)(uintptr_t)config->libraries);
+    config->settings = NULL;
+    config->n_settings = 0;
+    config->libraries = NULL;
+}
+
 hone_status hone__session_configure(const hone_options *options, const hone__backend **backend,
-                                    hone__exec_config *config, int *opt_level, hone_error *error) {
-    HONE_TRY(find_backend(options, backend, error));
-    HONE_TRY(check_honoured(options, error));
+                                    hone__exec_config *config, hone_error *error) {
     memset(config, 0, sizeof *config);
+    HONE_TRY(find_backend(options, backend, error));
+    if ((*backend)->runs_model)
+        HONE_TRY(pass_through(options, config, error));
+    else
+        HONE_TRY(check_honoured(options, error));
     config->n_intra_threads = threads_of(options, "intra_op_num_threads", hone__hw_default_threads());
     config->n_inter_threads = threads_of(options, "inter_op_num_threads", config->n_intra_threads);
     config->is_parallel = is(options, "execution_mode", "ORT_PARALLEL");
@@ -70,6 +99,6 @@ hone_status hone__session_configure(const hone_options *options, const hone__bac
     const char *limit = hone_options_get(options, "cpu_mem_limit_gb");
     double gb = *limit ? strtod(limit, NULL) : -1;
     config->mem_limit = gb >= 0 && gb * 1e9 < (double)(SIZE_MAX / 2) ? (size_t)(gb * 1e9) : SIZE_MAX;
-    *opt_level = level_of(options);
+    config->opt_level = level_of(options);
     return HONE_OK;
 }

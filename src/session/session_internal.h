@@ -35,7 +35,8 @@ struct hone_session {
     hone_request *idle;     /* requests kept for hone_session_run */
     hone_request *requests; /* all alive, for statistics */
     atomic_bool profiling;
-    double *node_ms;        /* [node count], last profiled run */
+    double *node_ms;        /* [n_node_ms], last profiled run */
+    size_t n_node_ms;       /* node count when the session was made */
     hone__exec_stats ended; /* of requests that were destroyed: allocations */
 };
 
@@ -52,9 +53,11 @@ struct hone_request {
     double *node_ms;
 };
 
-/* Options to configuration; session_config.c. */
+/* Options to configuration; session_config.c. After `prepare`, or on failure, what the configuration borrowed is freed
+ * by hone__session_unconfigure. */
 hone_status hone__session_configure(const hone_options *options, const hone__backend **backend,
-                                    hone__exec_config *config, int *opt_level, hone_error *error);
+                                    hone__exec_config *config, hone_error *error);
+void hone__session_unconfigure(hone__exec_config *config);
 
 /* The plan for a request's inputs, counted in for the caller; plan_cache.c. Locks the session. */
 hone_status hone__session_get_plan(hone_session *session, const hone_tensor *const *inputs, hone__plan_entry **out,

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static hone_status available(hone_error *error) {
-    (void)error;
-    return HONE_OK;
-}
-
 static const hone_tensor *plan_output(const hone__exec_plan *plan, size_t i) {
     const hone__value *value = plan->model->graph->outputs[i];
     const hone__shape_value *known = &plan->shapes.values[value->id];
@@ -72,7 +67,6 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
 
 const hone__backend hone__backend_cpu = {
     .name = "cpu",
-    .available = available,
     .prepare = hone__cpu_model_prepare,
     .model_destroy = hone__cpu_model_destroy,
     .plan = hone__cpu_plan_create,
