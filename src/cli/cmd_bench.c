@@ -247,9 +247,14 @@ static hone_status add_result(const hone__cli *cli, const bench_values *values, 
     return HONE_OK;
 }
 
+/* What goes into the JSON. */
+typedef struct bench_json {
+    json_t *results, *comparisons, *checks;
+} bench_json;
+
 /* Every other variant against the first. */
 static hone_status add_comparisons(const hone__cli *cli, const bench_values *values, const variant *variants, size_t n,
-                                   json_t *comparisons, hone_error *error) {
+                                   const bench_json *j, hone_error *error) {
     for (size_t i = 1; i < n; i++) {
         hone__ratio r;
         const variant *a = &variants[0], *b = &variants[i];
@@ -268,9 +273,12 @@ static hone_status add_comparisons(const hone__cli *cli, const bench_values *val
         hone__json_set(c, "ratio", json_real(r.ratio));
         hone__json_set(c, "ratio_low", json_real(r.low));
         hone__json_set(c, "ratio_high", json_real(r.high));
-        hone__json_set(c, "outputs_distance", isfinite(b->distance) ? json_real(b->distance) : json_null());
-        hone__json_set(c, "outputs_ok", json_boolean(b->distance <= values->tolerance));
-        json_array_append_new(comparisons, c);
+        json_array_append_new(j->comparisons, c);
+        json_array_append_new(j->checks,
+                              json_pack("{s:o, s:I, s:s, s:s, s:o, s:b}", "model", hone__json_text(a->config.model),
+                                        "batch", (json_int_t)a->worker.start.batch, "a", a->label, "b", b->label,
+                                        "distance", isfinite(b->distance) ? json_real(b->distance) : json_null(), "ok",
+                                        b->distance <= values->tolerance));
         if (b->distance <= values->tolerance)
             hone__cli_print(cli, "    outputs agree: largest difference %.1e of an output's scale\n", b->distance);
         else
@@ -284,8 +292,7 @@ static hone_status add_comparisons(const hone__cli *cli, const bench_values *val
 
 /* One model at one batch: starts the variants, measures, reports. */
 static hone_status bench_group(const hone__cli *cli, const bench_values *values, variant *variants, size_t n,
-                               hone__progress *progress, double progress_base, json_t *results, json_t *comparisons,
-                               hone_error *error) {
+                               hone__progress *progress, double progress_base, const bench_json *j, hone_error *error) {
     hone_status status = HONE_OK;
     size_t n_started = 0;
     for (; n_started < n; n_started++) {
@@ -299,15 +306,15 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
     HONE_CHECK(compare_outputs(variants, n, error));
     HONE_CHECK(measure(values, variants, n, progress, progress_base, error));
     hone__progress_clear(progress);
-    if (!json_array_size(results))
+    if (!json_array_size(j->results))
         print_head(cli);
     if (variants[0].worker.start.n_assumed)
         hone__cli_remark(cli, "%s: %zu unknown dimension%s taken as 1: give --shape or --batch",
                          base_name(variants[0].config.model), variants[0].worker.start.n_assumed,
                          variants[0].worker.start.n_assumed == 1 ? "" : "s");
     for (size_t i = 0; i < n; i++)
-        HONE_CHECK(add_result(cli, values, &variants[i], results, error));
-    HONE_CHECK(add_comparisons(cli, values, variants, n, comparisons, error));
+        HONE_CHECK(add_result(cli, values, &variants[i], j->results, error));
+    HONE_CHECK(add_comparisons(cli, values, variants, n, j, error));
 cleanup:
     hone__progress_clear(progress);
     for (size_t i = 0; i < n_started; i++)
@@ -316,7 +323,7 @@ cleanup:
 }
 
 static hone_status bench_all(const hone__cli *cli, const bench_values *values, char **models, int n_models,
-                             json_t *results, json_t *comparisons, hone_error *error) {
+                             const bench_json *j, hone_error *error) {
     static const hone__cli_ints one_default = {{0}, 1};
     hone__cli_texts backends = {.n = 0};
     char names[256];
@@ -344,7 +351,7 @@ static hone_status bench_all(const hone__cli *cli, const bench_values *values, c
                                                                       threads->items[i % threads->n], values->level,
                                                                       backends.items[i / threads->n]},
                                                           .seed = (uint64_t)values->seed};
-            status = bench_group(cli, values, variants, n, &progress, base, results, comparisons, error);
+            status = bench_group(cli, values, variants, n, &progress, base, j, error);
             base += (double)n;
         }
     hone__progress_clear(&progress);
@@ -357,21 +364,23 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
     hone_error error;
     if (values->runs && values->duration > 0)
         return hone__cli_fail_usage(cli, "give one of them", "--runs and --duration exclude each other");
-    json_t *json = json_object(), *results = json_array(), *comparisons = json_array();
+    bench_json j = {json_array(), json_array(), json_array()};
+    json_t *json = json_object();
     hone_machine *machine = NULL;
-    hone_status status = bench_all(cli, values, args, n_args, results, comparisons, &error);
+    hone_status status = bench_all(cli, values, args, n_args, &j, &error);
     /* Looked at after the runs: it loads libraries, and its note of the load should not be of ours alone. */
     if (status == HONE_OK && cli->json_path)
         status = hone_machine_create(&machine, &error);
     if (status == HONE_OK && cli->json_path)
         hone__json_set(json, "machine", hone__json_machine(machine));
-    hone__json_set(json, "results", results);
-    hone__json_set(json, "comparisons", comparisons);
+    hone__json_set(json, "results", j.results);
+    hone__json_set(json, "comparisons", j.comparisons);
+    hone__json_set(json, "checks", j.checks);
     int code = HONE_EXIT_DONE;
     size_t index;
-    const json_t *comparison;
-    json_array_foreach(comparisons, index, comparison) {
-        if (!json_is_true(json_object_get(comparison, "outputs_ok")))
+    const json_t *check;
+    json_array_foreach(j.checks, index, check) {
+        if (!json_is_true(json_object_get(check, "ok")))
             code = HONE_EXIT_CHECK;
     }
     hone_machine_destroy(machine);

@@ -423,10 +423,11 @@ static void test_bench(void **state) {
     expect_code(0);
     json_t *json = json_out(), *results = json_object_get(json, "results"),
            *comparisons = json_object_get(json, "comparisons");
-    expect_keys(json, "machine results comparisons");
+    expect_keys(json, "machine results comparisons checks");
     assert_int_equal(json_array_size(results), 4);
     assert_int_equal(json_array_size(comparisons), 2);
     expect_keys(json_array_get(comparisons, 0), "model batch a b ratio ratio_low ratio_high");
+    expect_keys(json_array_get(json_object_get(json, "checks"), 0), "model batch a b distance ok");
     for (size_t i = 0; i < 4; i++) {
         json_t *r = json_array_get(results, i);
         expect_keys(r, "model backend precision batch threads load_ms first_run_ms runs mean_ms std_ms min_ms p50_ms "
