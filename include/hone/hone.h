@@ -8,6 +8,7 @@
 #include <hone/machine.h>
 #include <hone/model.h>
 #include <hone/onnx_data.h>
+#include <hone/optimize.h>
 #include <hone/options.h>
 #include <hone/session.h>
 #include <hone/status.h>

@@ -119,6 +119,26 @@ HONE_API hone_status hone_tensor_load(const char *path, hone_kind kind, char *na
 /* Element `index` as a double (numbers and bool; complex gives its real part; strings give NaN). */
 HONE_API double hone_tensor_get_double(const hone_tensor *tensor, int64_t index);
 
+/* How far a result may lie from what was expected: |a - b| <= atol + rtol * |b|; NaN equals NaN, an infinity itself. */
+typedef struct hone_tolerance {
+    double rtol;        /* < 0: 1e-3, or 1e-2 where a half-precision type is involved */
+    double atol;        /* < 0: 1e-5 * max(1, max|b|), or 1e-3 * ... */
+    bool is_half_model; /* the model computes in half precision somewhere */
+} hone_tolerance;
+
+typedef struct hone_difference {
+    bool is_equal; /* within tolerance, with the same types and shapes */
+    double max_abs, max_rel;
+    int64_t n_compared, n_wrong; /* elements */
+    char message[256];           /* the first thing that is wrong; "" when equal */
+} hone_difference;
+
+/* Adds to *out, which begins as {.is_equal = true}. Containers are compared item by item. */
+HONE_API void hone_tensor_compare(const hone_tensor *actual, const hone_tensor *expected,
+                                  const hone_tolerance *tolerance, hone_difference *out);
+
+HONE_API bool hone_dtype_is_half(hone_dtype dtype); /* float16, bfloat16 and what is smaller */
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,14 +6,9 @@
 #include <stddef.h>
 
 const hone__command *const hone__commands[] = {
-    &hone__command_inspect,
-    &hone__command_check,
-    &hone__command_run,
-    &hone__command_bench,
-    &hone__command_tune,
-    &hone__command_doctor,
-    NULL,
+    &hone__command_inspect, &hone__command_check,    &hone__command_run,    &hone__command_bench,
+    &hone__command_tune,    &hone__command_optimize, &hone__command_doctor, NULL,
 };
 
-const char *const hone__commands_to_come[] = {"optimize", "quantize", "prune", "compare", "eval",
-                                              "build",    "profile",  "serve", "watch",   NULL};
+const char *const hone__commands_to_come[] = {"quantize", "prune", "compare", "eval", "build",
+                                              "profile",  "serve", "watch",   NULL};

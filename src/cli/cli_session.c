@@ -2,7 +2,6 @@
 #include "cli/cli_session.h"
 
 #include "base/error.h"
-#include "cli/cli_compare.h"
 #include "cli/cli_json.h"
 
 #include <string.h>
@@ -97,13 +96,13 @@ int hone__session_fail(hone__cli *cli, const hone_model *model, const hone_error
 bool hone__model_has_half(const hone_model *model) {
     const char *name;
     for (size_t i = 0; i < hone_model_input_count(model); i++)
-        if (hone__dtype_is_half(hone_model_get_input(model, i)->dtype))
+        if (hone_dtype_is_half(hone_model_get_input(model, i)->dtype))
             return true;
     for (size_t i = 0; i < hone_model_output_count(model); i++)
-        if (hone__dtype_is_half(hone_model_get_output(model, i)->dtype))
+        if (hone_dtype_is_half(hone_model_get_output(model, i)->dtype))
             return true;
     for (size_t i = 0; i < hone_model_initializer_count(model); i++)
-        if (hone__dtype_is_half(hone_tensor_dtype(hone_model_get_initializer(model, i, &name))))
+        if (hone_dtype_is_half(hone_tensor_dtype(hone_model_get_initializer(model, i, &name))))
             return true;
     return false;
 }

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/cli_commands.h"
-#include "cli/cli_compare.h"
 #include "cli/cli_json.h"
 #include "cli/cli_session.h"
 #include "cli/run_inputs.h"
@@ -174,7 +173,7 @@ typedef struct verdict {
 } verdict;
 
 static bool compare_set(const hone__cli *cli, const run_values *values, const char *dir, const job *j, verdict *all) {
-    hone__tolerance tolerance = {values->rtol, values->atol, hone__model_has_half(j->model)};
+    hone_tolerance tolerance = {values->rtol, values->atol, hone__model_has_half(j->model)};
     bool is_ok = true;
     double max_abs = 0, max_rel = 0;
     size_t n_compared = 0;
@@ -182,8 +181,8 @@ static bool compare_set(const hone__cli *cli, const run_values *values, const ch
         if (!j->expected.items[i])
             continue;
         const char *name = hone_model_get_output(j->model, i)->name;
-        hone__difference difference = {.is_equal = true};
-        hone__compare_tensors(j->outputs.items[i], j->expected.items[i], &tolerance, &difference);
+        hone_difference difference = {.is_equal = true};
+        hone_tensor_compare(j->outputs.items[i], j->expected.items[i], &tolerance, &difference);
         n_compared++;
         max_abs = fmax(max_abs, difference.max_abs);
         max_rel = fmax(max_rel, difference.max_rel);

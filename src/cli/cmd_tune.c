@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "cli/cli_commands.h"
-#include "cli/cli_compare.h"
 #include "cli/cli_inputs.h"
 #include "cli/cli_json.h"
 #include "cli/cli_progress.h"
@@ -68,9 +67,9 @@ static hone_status make_input(const hone_value_info *input, const hone_shape *sh
 
 static bool compare(const hone_model *model, const hone_tensor *actual, const hone_tensor *expected, double *max_error,
                     char *message, size_t message_size) {
-    hone__difference difference = {.is_equal = true};
-    hone__tolerance tolerance = {-1, -1, hone__model_has_half(model)};
-    hone__compare_tensors(actual, expected, &tolerance, &difference);
+    hone_difference difference = {.is_equal = true};
+    hone_tolerance tolerance = {-1, -1, hone__model_has_half(model)};
+    hone_tensor_compare(actual, expected, &tolerance, &difference);
     if (difference.max_abs > *max_error)
         *max_error = difference.max_abs;
     snprintf(message, message_size, "%s", difference.message);

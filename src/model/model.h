@@ -59,6 +59,12 @@ hone_status hone__model_clone_views(const hone_model *model, hone__graph **out, 
 void hone__model_drop_pages(const hone_model *model, const void *data, size_t size);
 void hone__model_drop_all_pages(const hone_model *model);
 
+/* Costs of a graph under given shapes, as hone_model_get_cost counts them. The graph stays as it is. */
+hone_status hone__graph_cost(const hone__graph *graph, const hone_shape *shapes, size_t n_shapes, hone_model_cost *out,
+                             hone_error *error);
+/* Gives inputs these shapes for good; symbols that they settle hold for all inputs. Types are inferred again. */
+hone_status hone__graph_fix_shapes(hone__graph *graph, const hone_shape *shapes, size_t n_shapes, hone_error *error);
+
 /* ---- parts of opening ---- */
 
 /* Builds the graph of model->proto; types of values are those declared. */

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "model/model_export.h"
 #include "model/model_import.h"
 #include "ops/op.h"
 
@@ -158,6 +159,8 @@ static void check_operator(hone__checker *c, const hone__node_proto *node, const
     snprintf(domain, sizeof domain, "%.*s", shown(node->domain), text_of(node->domain));
     snprintf(op, sizeof op, "%.*s", shown(node->op_type), text_of(node->op_type));
     const char *plain = hone__plain_domain(domain);
+    if (strcmp(plain, HONE__FOREIGN_DOMAIN) == 0)
+        plain = "";
     bool is_standard = !*plain || strncmp(plain, "ai.onnx.", 8) == 0;
     const hone__op *row = hone__op_find(plain, op, version), *any = row ? row : hone__op_find_any(plain, op);
     if (row && (row->flags & HONE_OP_DEPRECATED))

@@ -286,15 +286,14 @@ cleanup:
     return status;
 }
 
-hone_status hone_model_get_cost(const hone_model *model, const hone_shape *shapes, size_t n_shapes,
-                                hone_model_cost *out, hone_error *error) {
-    HONE_FAIL_IF(!model || !out || (n_shapes && !shapes), error, HONE_ERROR_ARGUMENT, "an argument is NULL");
+hone_status hone__graph_cost(const hone__graph *original, const hone_shape *shapes, size_t n_shapes,
+                             hone_model_cost *out, hone_error *error) {
     memset(out, 0, sizeof *out);
     hone__graph *graph;
     symbols list = {0};
     tally t = {.cost = out};
     /* Large constants are only described here, so the clone may keep views that are not aligned. */
-    HONE_TRY(hone__graph_clone(model->graph, &graph, error));
+    HONE_TRY(hone__graph_clone(original, &graph, error));
     hone_status status = HONE_OK;
     for (size_t i = 0; i < n_shapes; i++)
         HONE_CHECK(apply_shape(&list, graph, &shapes[i], error));
@@ -313,5 +312,37 @@ cleanup:
     hone__free(t.is_guessed);
     hone__free(list.items);
     hone__graph_destroy(graph);
+    return status;
+}
+
+hone_status hone_model_get_cost(const hone_model *model, const hone_shape *shapes, size_t n_shapes,
+                                hone_model_cost *out, hone_error *error) {
+    HONE_FAIL_IF(!model || !out || (n_shapes && !shapes), error, HONE_ERROR_ARGUMENT, "an argument is NULL");
+    return hone__graph_cost(model->graph, shapes, n_shapes, out, error);
+}
+
+/* The symbols that the shapes settle, in the inputs that they do not name. */
+static void settle_rest(const symbols *list, hone__graph *graph) {
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        hone__type *type = &graph->inputs[i]->type;
+        for (int d = 0; type->kind == HONE_KIND_TENSOR && d < type->rank; d++) {
+            const struct symbol *symbol =
+                type->dims[d].value < 0 && type->dims[d].symbol ? find_symbol(list, type->dims[d].symbol) : NULL;
+            if (symbol)
+                type->dims[d] = hone__dim_known(symbol->value);
+        }
+    }
+}
+
+hone_status hone__graph_fix_shapes(hone__graph *graph, const hone_shape *shapes, size_t n_shapes, hone_error *error) {
+    symbols list = {0};
+    hone_status status = HONE_OK;
+    for (size_t i = 0; i < n_shapes; i++)
+        HONE_CHECK(apply_shape(&list, graph, &shapes[i], error));
+    settle_rest(&list, graph);
+    reset_types(&list, graph);
+    HONE_CHECK(hone__graph_infer(graph, error));
+cleanup:
+    hone__free(list.items);
     return status;
 }

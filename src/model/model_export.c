@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "ops/op.h"
 
 /* The first IR version in which initializers need not be inputs: older files are raised to it. */
 enum { MIN_IR = 4 };
@@ -11,6 +12,7 @@ enum { MIN_IR = 4 };
 typedef struct exporter {
     const hone_model *model;
     hone__arena arena;
+    int64_t opset, foreign_opset; /* of ai.onnx; of HONE__FOREIGN_DOMAIN, 0: not used */
     hone_error *error;
 } exporter;
 
@@ -95,6 +97,58 @@ static hone_status export_values(exporter *e, hone__value *const *values, size_t
         HONE_TRY(alloc(e, 1, sizeof *info->type, &info->type));
         HONE_TRY(export_type(e, &values[i]->type, info->type));
     }
+    return HONE_OK;
+}
+
+/* ---- versions ---- */
+
+/* Operators whose versions since 7 differ in the types they take alone. */
+static bool only_types_differ(const hone__node *node, const hone__op *row) {
+    static const char *const names[] = {"Add",     "Concat",   "Div",    "Erf", "Exp",  "Expand",   "Flatten",
+                                        "Gather",  "Identity", "MatMul", "Mul", "Neg",  "Pow",      "Relu",
+                                        "Reshape", "Sigmoid",  "Sqrt",   "Sub", "Tanh", "Transpose"};
+    if (!row || row->since < 1 || node->op->since < 1 || node->n_attrs > row->n_attrs)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(node->op_type, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_foreign(const exporter *e, const hone__node *node) {
+    if (*node->domain || !node->op || node->opset == e->opset)
+        return false;
+    const hone__op *row = hone__op_find("", node->op_type, e->opset);
+    return row != node->op && !only_types_differ(node, row);
+}
+
+/* The oldest opset that has all foreign nodes. Recursion goes with the nesting of graphs, which is bounded. */
+static void find_foreign_opset(exporter *e, const hone__graph *graph) {
+    HONE_FOR_NODES(node, graph) {
+        if (is_foreign(e, node) && node->op->since > e->foreign_opset)
+            e->foreign_opset = node->op->since;
+        for (size_t a = 0; a < node->n_attrs; a++) {
+            const hone__attr *attr = &node->attrs[a];
+            if (attr->type == HONE_ATTR_GRAPH)
+                find_foreign_opset(e, attr->g);
+            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
+                find_foreign_opset(e, attr->graphs[i]);
+        }
+    }
+}
+
+static hone_status export_domain(const exporter *e, const hone__node *node, const char **domain) {
+    *domain = node->domain;
+    if (!is_foreign(e, node))
+        return HONE_OK;
+    if (!e->foreign_opset || hone__op_find("", node->op_type, e->foreign_opset) != node->op) {
+        hone__fail(e->error, HONE_ERROR_UNSUPPORTED, "%s of opset %lld cannot be written in a model of opset %lld",
+                   node->op_type, (long long)node->opset, (long long)e->opset);
+        hone__error_node(e->error, node->name);
+        hone__error_hint(e->error, "convert the model to opset %lld", (long long)node->opset);
+        return HONE_ERROR_UNSUPPORTED;
+    }
+    *domain = HONE__FOREIGN_DOMAIN;
     return HONE_OK;
 }
 
@@ -196,8 +250,10 @@ static const hone__node_proto *find_original(const exporter *e, int64_t offset) 
 static hone_status export_node(exporter *e, const hone__node *node, hone__node_proto *out) {
     SET_TEXT(hone__node_desc, out, name, node->name);
     SET_TEXT(hone__node_desc, out, op_type, node->op_type);
-    if (*node->domain)
-        SET_TEXT(hone__node_desc, out, domain, node->domain);
+    const char *domain;
+    HONE_TRY(export_domain(e, node, &domain));
+    if (*domain)
+        SET_TEXT(hone__node_desc, out, domain, domain);
     HONE_TRY(export_names(e, node->inputs, node->n_inputs, &out->input));
     HONE_TRY(export_names(e, node->outputs, node->n_outputs, &out->output));
     out->attribute.n = node->n_attrs;
@@ -269,6 +325,25 @@ static hone_status export_metadata(exporter *e, const hone__export_options *opti
     return HONE_OK;
 }
 
+/* What the graph imports, and the domains of nodes that passes made. */
+static hone_status export_opsets(exporter *e, const hone__graph *graph, hone__model_proto *out) {
+    size_t n = hone__graph_opset_count(graph);
+    HONE_TRY(alloc(e, n + 1, sizeof *out->opset_import.items, &out->opset_import.items));
+    out->opset_import.n = 0;
+    for (size_t i = 0; i <= n; i++) {
+        hone__opset opset = {HONE__FOREIGN_DOMAIN, e->foreign_opset};
+        if (i < n)
+            opset = hone__graph_opset_at(graph, i);
+        if (opset.version == 0 || (i < n && strcmp(opset.domain, HONE__FOREIGN_DOMAIN) == 0))
+            continue;
+        hone__opset_proto *item = &out->opset_import.items[out->opset_import.n++];
+        SET_TEXT(hone__opset_desc, item, domain, opset.domain);
+        item->version = opset.version;
+        HONE_PB_SET(hone__opset_desc, item, version);
+    }
+    return HONE_OK;
+}
+
 static hone_status export_model(exporter *e, const hone__graph *graph, const hone__export_options *options,
                                 hone__model_proto *out) {
     *out = e->model->proto; /* producer, versions, documentation, fields that are not known here */
@@ -279,14 +354,7 @@ static hone_status export_model(exporter *e, const hone__graph *graph, const hon
     if (out->ir_version < MIN_IR)
         out->ir_version = MIN_IR;
     HONE_PB_SET(hone__model_desc, out, ir_version);
-    out->opset_import.n = hone__graph_opset_count(graph);
-    HONE_TRY(alloc(e, out->opset_import.n, sizeof *out->opset_import.items, &out->opset_import.items));
-    for (size_t i = 0; i < out->opset_import.n; i++) {
-        hone__opset opset = hone__graph_opset_at(graph, i);
-        SET_TEXT(hone__opset_desc, &out->opset_import.items[i], domain, opset.domain);
-        out->opset_import.items[i].version = opset.version;
-        HONE_PB_SET(hone__opset_desc, &out->opset_import.items[i], version);
-    }
+    HONE_TRY(export_opsets(e, graph, out));
     const hone__graph_proto *original = e->model->proto.graph;
     HONE_TRY(alloc(e, 1, sizeof *out->graph, &out->graph));
     HONE_TRY(export_graph(e, graph, out->graph));
@@ -303,8 +371,10 @@ static hone_status export_model(exporter *e, const hone__graph *graph, const hon
 hone_status hone__model_export(const hone_model *model, const hone__graph *graph, const char *path,
                                const hone__export_options *options, hone_error *error) {
     HONE_FAIL_IF(graph->parent, error, HONE_ERROR_ARGUMENT, "only a root graph can be exported");
-    exporter e = {.model = model, .error = error};
+    exporter e = {.model = model, .opset = hone__graph_get_opset(graph, ""), .error = error};
     hone__model_proto proto;
+    if (options && options->allow_foreign)
+        find_foreign_opset(&e, graph);
     hone__arena_init(&e.arena);
     hone_status status = export_model(&e, graph, options, &proto);
     if (status == HONE_OK)

@@ -5,6 +5,7 @@
  * refer to values in any order. Constants (initializers and Constant nodes) are values without a
  * producer. */
 #include "model/model_import.h"
+#include "model/model_export.h"
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -290,6 +291,8 @@ static hone_status import_node(hone__importer *im, hone__scope *scope, const hon
     HONE_TRY(hone__model_text(arena, proto->op_type, &op_type, im->error));
     domain = hone__plain_domain(domain);
     int64_t version = hone__import_opset(im, scope, domain);
+    if (strcmp(domain, HONE__FOREIGN_DOMAIN) == 0)
+        domain = ""; /* the standard's operators at a version of their own */
     HONE_FAIL_IF(version == 0 && !*domain, im->error, HONE_ERROR_MODEL,
                  "the model uses %s but does not import the opset of ai.onnx", op_type);
     hone__node *node;

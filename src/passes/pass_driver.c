@@ -2,12 +2,17 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "ops/op.h"
+#include "passes/pass_list.h"
 #include "passes/pass_report.h"
 #include "passes/passes.h"
 
 #include <string.h>
 
 enum { MAX_ROUNDS = 4 };
+
+static const hone__pass *table_of(const hone__pass_options *options) {
+    return options->table ? options->table : hone__passes_all();
+}
 
 static bool is_listed(const char *const *names, size_t n, const char *name) {
     for (size_t i = 0; i < n; i++)
@@ -17,7 +22,7 @@ static bool is_listed(const char *const *names, size_t n, const char *name) {
 }
 
 static bool is_chosen(const hone__pass_options *options, const hone__pass *pass) {
-    if (is_listed(options->disable, options->n_disable, pass->name))
+    if (pass->is_lowering || is_listed(options->disable, options->n_disable, pass->name))
         return false;
     if (options->n_only)
         return is_listed(options->only, options->n_only, pass->name);
@@ -54,6 +59,13 @@ static size_t count_nodes(const hone__graph *graph) {
     return n;
 }
 
+/* What the pass's rewrites left behind goes at once, so that it counts as the pass's. */
+static hone_status sweep(hone__graph *root, const hone__pass_options *options, hone_error *error) {
+    static const hone__pass dead = {.name = "eliminate_dead", .run = hone__pass_eliminate_dead};
+    hone__pass_context ctx = {.pass = &dead, .options = options};
+    return run_graph(&ctx, root, error);
+}
+
 static hone_status run_pass(const hone__pass *pass, hone__graph *root, const hone__pass_options *options,
                             size_t *n_changed, hone_error *error) {
     hone__pass_report *report = options->report;
@@ -63,8 +75,10 @@ static hone_status run_pass(const hone__pass *pass, hone__graph *root, const hon
     hone__pass_report_forget(report, pass);
     HONE_TRY(run_graph(&ctx, root, error));
     *n_changed = ctx.n_changed;
+    if (ctx.n_changed)
+        HONE_TRY(sweep(root, options, error));
     if (report) {
-        hone__pass_record *record = &report->records[pass - hone__passes_all()];
+        hone__pass_record *record = &report->records[pass - table_of(options)];
         record->has_run = true;
         record->n_matches += ctx.n_changed;
         record->n_removed += (int64_t)before - (int64_t)count_nodes(root);
@@ -83,26 +97,35 @@ hone_status hone__pass_run_one(const hone__pass *pass, hone__graph *root, size_t
     return status;
 }
 
-hone_status hone__passes_run_with(hone__graph *root, const hone__pass_options *options, hone_error *error) {
-    if (options->level == HONE_OPT_DISABLE_ALL && options->n_only == 0 && options->n_enable == 0)
-        return HONE_OK;
-    if (options->report)
-        HONE_TRY(hone__pass_report_prepare(options->report, error));
-    for (int round = 0; round < MAX_ROUNDS; round++) {
-        size_t total = 0;
-        for (const hone__pass *pass = hone__passes_all(); pass->name; pass++) {
-            size_t n = 0;
-            if (!is_chosen(options, pass))
-                continue;
-            HONE_TRY(run_pass(pass, root, options, &n, error));
-            total += n;
-        }
-        if (options->report)
-            options->report->n_rounds++;
-        if (total == 0)
+/* Runs the chosen passes once; *n_steps counts those that changed something. */
+static hone_status run_round(hone__graph *root, const hone__pass_options *options, bool is_lowering, size_t *n_steps,
+                             hone_error *error) {
+    for (const hone__pass *pass = table_of(options); pass->name; pass++) {
+        size_t n = 0;
+        if (is_lowering ? !pass->is_lowering : !is_chosen(options, pass))
+            continue;
+        if (options->max_steps && *n_steps == options->max_steps)
             break;
+        HONE_TRY(run_pass(pass, root, options, &n, error));
+        *n_steps += n > 0;
     }
     return HONE_OK;
+}
+
+hone_status hone__passes_run_with(hone__graph *root, const hone__pass_options *options, hone_error *error) {
+    size_t n_steps = 0;
+    bool has_passes = options->level != HONE_OPT_DISABLE_ALL || options->n_only || options->n_enable;
+    if (options->report)
+        HONE_TRY(hone__pass_report_prepare(options->report, table_of(options), error));
+    for (int round = 0; has_passes && round < MAX_ROUNDS; round++) {
+        size_t before = n_steps;
+        HONE_TRY(run_round(root, options, false, &n_steps, error));
+        if (options->report)
+            options->report->n_rounds++;
+        if (n_steps == before)
+            break;
+    }
+    return options->target == HONE_TARGET_HONE ? HONE_OK : run_round(root, options, true, &n_steps, error);
 }
 
 hone_status hone__passes_run(hone__graph *root, hone__opt_level level, hone_error *error) {

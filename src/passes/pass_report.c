@@ -26,18 +26,18 @@ void hone__pass_report_deinit(hone__pass_report *report) {
     hone__pass_report_init(report);
 }
 
-hone_status hone__pass_report_prepare(hone__pass_report *report, hone_error *error) {
+hone_status hone__pass_report_prepare(hone__pass_report *report, const hone__pass *table, hone_error *error) {
     size_t n = 0;
     if (report->records)
         return HONE_OK;
-    for (const hone__pass *pass = hone__passes_all(); pass->name; pass++)
+    for (const hone__pass *pass = table; pass->name; pass++)
         n++;
     report->records = hone__calloc(n + 1, sizeof *report->records);
     if (!report->records)
         return hone__fail_memory(error, "a report of passes");
     report->n_records = n;
     for (size_t i = 0; i < n; i++)
-        report->records[i].pass = &hone__passes_all()[i];
+        report->records[i].pass = &table[i];
     return HONE_OK;
 }
 

@@ -28,7 +28,8 @@ struct hone__pass {
     /* Rewrites ctx->graph (the root or a body of If, Loop or Scan) and counts its matches in ctx->n_changed. The graph
      * verifies afterwards, its types are complete again (new values carry a type). */
     hone_status (*run)(hone__pass_context *ctx, hone_error *error);
-    bool on_request; /* changes results beyond rounding, or is a matter of taste: runs only when enabled by name */
+    bool on_request;  /* changes results beyond rounding, or is a matter of taste: runs only when enabled by name */
+    bool is_lowering; /* runs once, after all others and whatever the level, when the target is not HONE */
 };
 
 typedef struct hone__pass_options {
@@ -38,11 +39,13 @@ typedef struct hone__pass_options {
      * level. enable: passes with on_request that run. Unknown names: see hone__passes_find. */
     const char *const *disable, *const *only, *const *enable;
     size_t n_disable, n_only, n_enable;
+    size_t max_steps;  /* stop after so many runs of a pass that changed something; 0: no limit */
     size_t fold_limit; /* bytes a folded constant may have beyond its inputs'; 0: the default */
     /* Called after every pass that changed something (NULL: not); a failure ends the run. */
     hone_status (*after)(void *user, hone__graph *root, const hone__pass *pass, size_t n_changed, hone_error *error);
     void *user;
     hone__pass_report *report; /* NULL: nothing is recorded */
+    const hone__pass *table;   /* NULL: hone__passes_all(); tests give others */
 } hone__pass_options;
 
 /* What one pass did, over all rounds. */

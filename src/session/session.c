@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static hone_status refuse_unsupported(const hone_model *model, hone_error *error) {
+hone_status hone__session_refuse_unsupported(const hone_model *model, hone_error *error) {
     size_t n = hone_model_unsupported_count(model);
     if (n == 0)
         return HONE_OK;
@@ -23,11 +23,18 @@ static hone_status refuse_unsupported(const hone_model *model, hone_error *error
     return HONE_ERROR_UNSUPPORTED;
 }
 
+/* A graph that was given stays as it is. */
 static hone_status build_graph(hone_session *session, int level, hone_error *error) {
     uint64_t start = hone__now_ns();
+    HONE_FAIL_IF(session->graph && session->backend->runs_model, error, HONE_ERROR_UNAVAILABLE,
+                 "backend %s runs model files, not stages of an optimisation", session->backend->name);
+    if (session->graph) {
+        session->n_nodes_before = session->graph->n_nodes;
+        return HONE_OK;
+    }
     if (session->backend->runs_model) /* only names and declared shapes are wanted of it */
         return hone__graph_clone(hone__model_graph(session->model), &session->graph, error);
-    HONE_TRY(refuse_unsupported(session->model, error));
+    HONE_TRY(hone__session_refuse_unsupported(session->model, error));
     HONE_TRY(hone__model_clone_views(session->model, &session->graph, error));
     session->n_nodes_before = session->graph->n_nodes;
     HONE_TRY(hone__passes_run(session->graph, (hone__opt_level)level, error));
@@ -38,13 +45,18 @@ static hone_status build_graph(hone_session *session, int level, hone_error *err
 /* Bytes of a constant were packed: their pages of the model's file need not stay resident. */
 static void drop_pages(void *model, const void *data, size_t size) { hone__model_drop_pages(model, data, size); }
 
-hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out, hone_error *error) {
+/* graph: NULL, or taken, on failure too. */
+static hone_status create(hone_model *model, hone__graph *graph, const hone_options *options, hone_session **out,
+                          hone_error *error) {
     *out = NULL;
     hone_error_clear(error);
     hone_session *session = hone__calloc(1, sizeof *session);
-    if (!session)
+    if (!session) {
+        hone__graph_destroy(graph);
         return hone__fail_memory(error, "a session");
+    }
     hone_status status = HONE_OK;
+    session->graph = graph;
     session->model = hone_model_retain(model);
     pthread_mutex_init(&session->lock, NULL);
     HONE_CHECK(hone__session_configure(options, &session->backend, &session->config, error));
@@ -69,6 +81,15 @@ cleanup:
     }
     *out = session;
     return HONE_OK;
+}
+
+hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out, hone_error *error) {
+    return create(model, NULL, options, out, error);
+}
+
+hone_status hone__session_create_graph(hone_model *model, hone__graph *graph, const hone_options *options,
+                                       hone_session **out, hone_error *error) {
+    return create(model, graph, options, out, error);
 }
 
 static hone_status create_and_close(hone_model *model, const hone_options *options, uint64_t start, hone_session **out,

@@ -53,6 +53,12 @@ struct hone_request {
     double *node_ms;
 };
 
+/* A session of a graph that was made from the model's and is run as it is; takes the graph, on failure too. */
+hone_status hone__session_create_graph(hone_model *model, hone__graph *graph, const hone_options *options,
+                                       hone_session **out, hone_error *error);
+/* UNSUPPORTED when a node of the model cannot run. */
+hone_status hone__session_refuse_unsupported(const hone_model *model, hone_error *error);
+
 /* Options to configuration; session_config.c. After `prepare`, or on failure, what the configuration borrowed is freed
  * by hone__session_unconfigure. */
 hone_status hone__session_configure(const hone_options *options, const hone__backend **backend,

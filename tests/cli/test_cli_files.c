@@ -1,6 +1,5 @@
 /* Tests of the program's readers and writers: .npy and .npz files, images, comparisons, options. */
 #include "cli/cli_args.h"
-#include "cli/cli_compare.h"
 #include "cli/cli_image.h"
 #include "cli/cli_inputs.h"
 #include "cli/cli_npy.h"
@@ -119,8 +118,8 @@ static void test_npy_round_trip(void **state) {
             assert_int_equal(hone__inputs_random(&info, &shape, 7, &a, &error), HONE_OK);
             assert_int_equal(hone__npy_write(path, a, &error), HONE_OK);
             assert_int_equal(hone__npy_read(path, &b, &error), HONE_OK);
-            hone__difference difference = {.is_equal = true};
-            hone__compare_tensors(b, a, &(hone__tolerance){0, 0, false}, &difference);
+            hone_difference difference = {.is_equal = true};
+            hone_tensor_compare(b, a, &(hone_tolerance){0, 0, false}, &difference);
             if (!difference.is_equal)
                 fail_msg("%s: %s", hone_dtype_name(dtypes[i]), difference.message);
             hone_tensor_destroy(a);
@@ -140,8 +139,8 @@ static void test_npz(void **state) {
     for (int k = 0; k < 2; k++) {
         if (hone__npz_read(data_path(archives[k]), "x", &t, &error) != HONE_OK)
             fail_msg("%s", error.message);
-        hone__difference difference = {.is_equal = true};
-        hone__compare_tensors(t, x, &(hone__tolerance){0, 0, false}, &difference);
+        hone_difference difference = {.is_equal = true};
+        hone_tensor_compare(t, x, &(hone_tolerance){0, 0, false}, &difference);
         assert_true(difference.is_equal);
         hone_tensor_destroy(t);
         assert_int_equal(hone__npz_read(data_path(archives[k]), "y", &t, &error), HONE_ERROR_NOT_FOUND);
@@ -296,8 +295,8 @@ static hone_tensor *floats(const float *v, int64_t n) {
 
 static bool is_equal(const float *a, const float *b, int64_t n, double rtol, double atol, bool is_half) {
     hone_tensor *x = floats(a, n), *y = floats(b, n);
-    hone__difference difference = {.is_equal = true};
-    hone__compare_tensors(x, y, &(hone__tolerance){rtol, atol, is_half}, &difference);
+    hone_difference difference = {.is_equal = true};
+    hone_tensor_compare(x, y, &(hone_tolerance){rtol, atol, is_half}, &difference);
     hone_tensor_destroy(x);
     hone_tensor_destroy(y);
     assert_true(difference.is_equal == (difference.message[0] == '\0'));
@@ -325,15 +324,15 @@ static void test_compare_containers(void **state) {
     hone_tensor *a = floats((float[]){1, 2}, 2), *b = floats((float[]){1, 2}, 2), *s1, *s2, *o;
     assert_int_equal(hone_tensor_create_container(HONE_KIND_SEQUENCE, &a, 1, &s1, NULL), HONE_OK);
     assert_int_equal(hone_tensor_create_container(HONE_KIND_SEQUENCE, &b, 1, &s2, NULL), HONE_OK);
-    hone__tolerance tolerance = {-1, -1, false};
-    hone__difference d = {.is_equal = true};
-    hone__compare_tensors(s1, s2, &tolerance, &d);
+    hone_tolerance tolerance = {-1, -1, false};
+    hone_difference d = {.is_equal = true};
+    hone_tensor_compare(s1, s2, &tolerance, &d);
     assert_true(d.is_equal && d.n_compared == 2);
-    hone__compare_tensors(s1, a, &tolerance, &d);
+    hone_tensor_compare(s1, a, &tolerance, &d);
     assert_false(d.is_equal);
-    d = (hone__difference){.is_equal = true};
+    d = (hone_difference){.is_equal = true};
     assert_int_equal(hone_tensor_create_container(HONE_KIND_OPTIONAL, &s1, 1, &o, NULL), HONE_OK);
-    hone__compare_tensors(o, s2, &tolerance, &d);
+    hone_tensor_compare(o, s2, &tolerance, &d);
     assert_true(d.is_equal);
     hone_tensor_destroy(o);
     hone_tensor_destroy(s2);

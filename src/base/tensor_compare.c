@@ -1,5 +1,4 @@
-/* Comparing outputs; see cli_compare.h. */
-#include "cli/cli_compare.h"
+/* Comparing outputs with what was expected; see hone/tensor.h. */
 
 #include "base/tensor.h"
 
@@ -10,7 +9,7 @@
 
 enum { MAX_DEPTH = 32 }; /* of containers; real ones nest two or three deep */
 
-bool hone__dtype_is_half(hone_dtype dtype) {
+bool hone_dtype_is_half(hone_dtype dtype) {
     switch (dtype) {
     case HONE_DTYPE_FLOAT16:
     case HONE_DTYPE_BFLOAT16:
@@ -26,7 +25,7 @@ bool hone__dtype_is_half(hone_dtype dtype) {
     }
 }
 
-static void HONE_PRINTF(2, 3) differ(hone__difference *out, const char *fmt, ...) {
+static void HONE_PRINTF(2, 3) differ(hone_difference *out, const char *fmt, ...) {
     out->is_equal = false;
     if (out->message[0])
         return;
@@ -36,7 +35,7 @@ static void HONE_PRINTF(2, 3) differ(hone__difference *out, const char *fmt, ...
     va_end(args);
 }
 
-static void compare_strings(const hone_tensor *a, const hone_tensor *b, hone__difference *out) {
+static void compare_strings(const hone_tensor *a, const hone_tensor *b, hone_difference *out) {
     for (int64_t i = 0; i < hone_tensor_count(b); i++) {
         hone_string x = hone_tensor_get_string(a, i), y = hone_tensor_get_string(b, i);
         out->n_compared++;
@@ -56,10 +55,10 @@ static double element(const hone_tensor *t, int64_t i, int part) {
                                                         : ((const double *)t->data)[2 * i + 1];
 }
 
-static void compare_numbers(const hone_tensor *a, const hone_tensor *b, const hone__tolerance *tolerance,
-                            hone__difference *out) {
+static void compare_numbers(const hone_tensor *a, const hone_tensor *b, const hone_tolerance *tolerance,
+                            hone_difference *out) {
     hone_dtype dtype = hone_tensor_dtype(b);
-    bool is_half = tolerance->is_half_model || hone__dtype_is_half(dtype);
+    bool is_half = tolerance->is_half_model || hone_dtype_is_half(dtype);
     int parts = dtype == HONE_DTYPE_COMPLEX64 || dtype == HONE_DTYPE_COMPLEX128 ? 2 : 1;
     int64_t count = hone_tensor_count(b);
     double largest = 0;
@@ -93,8 +92,8 @@ static void compare_numbers(const hone_tensor *a, const hone_tensor *b, const ho
         }
 }
 
-static void compare(const hone_tensor *a, const hone_tensor *b, const hone__tolerance *tolerance, int depth,
-                    hone__difference *out) {
+static void compare(const hone_tensor *a, const hone_tensor *b, const hone_tolerance *tolerance, int depth,
+                    hone_difference *out) {
     static const char *const kinds[] = {"tensor", "sequence", "optional", "map"};
     hone_kind kind = hone_tensor_kind(b);
     /* An optional with a value may stand for the value itself. */
@@ -125,7 +124,7 @@ static void compare(const hone_tensor *a, const hone_tensor *b, const hone__tole
         compare_numbers(a, b, tolerance, out);
 }
 
-void hone__compare_tensors(const hone_tensor *actual, const hone_tensor *expected, const hone__tolerance *tolerance,
-                           hone__difference *out) {
+void hone_tensor_compare(const hone_tensor *actual, const hone_tensor *expected, const hone_tolerance *tolerance,
+                         hone_difference *out) {
     compare(actual, expected, tolerance, 0, out);
 }
