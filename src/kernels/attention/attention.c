@@ -140,8 +140,9 @@ static void decode(const head *h) {
     }
 }
 
-/* One block of keys for one block of w queries, `lanes` of them in use. */
-static void step(const head *h, size_t block_index, size_t q0, size_t lanes, size_t width, size_t k0, size_t keys) {
+/* One block of keys for one block of w queries, `lanes` of them in use. The first `keys` of the `packed` ones count. */
+static void step(const head *h, size_t block_index, size_t q0, size_t lanes, size_t width, size_t k0, size_t keys,
+                 size_t packed) {
     const hone__attention_problem *p = &h->plan->problem;
     const hone__gemm_kernel *gemm = h->plan->gemm;
     const size_t nr = gemm->nr;
@@ -151,14 +152,16 @@ static void step(const head *h, size_t block_index, size_t q0, size_t lanes, siz
     hone__gemm_epilogue e = {.alpha = h->scale, .beta = 1.0f};
     if (h->mask && p->mask_q) {
         float *mask = ws + h->at.mask;
-        gemm->pack(mask, nr, h->mask + q0 * p->mask_q + k0 * p->mask_t, p->mask_q, p->mask_t, lanes, keys);
+        gemm->pack(mask, nr, h->mask + q0 * p->mask_q + k0 * p->mask_t, p->mask_q, p->mask_t, lanes, packed);
         e.z = mask;
         e.ldz = nr;
     } else if (h->mask && p->mask_t) {
         e.bias_row = h->mask + k0;
     } /* else one value for all scores: softmax does not see it */
-    const hone__gemm_block first = {
-        .m = keys, .p1 = hone__gemm_panel_count(keys, gemm->mr), .n = width, .kc = p->d, .a_k = p->d, .ldb = nr};
+    size_t panels = hone__gemm_panel_count(packed, gemm->mr);
+    while (panels > 1 && hone__gemm_panel_row(packed, gemm->mr, panels - 1) >= keys)
+        panels--;
+    const hone__gemm_block first = {.m = packed, .p1 = panels, .n = width, .kc = p->d, .a_k = p->d, .ldb = nr};
     hone__gemm_tiles(gemm, &first, ws + h->at.keys, ws + h->at.query + block_index * nr * p->d, scores, nr, &e,
                      scratch);
     if (p->causal && k0 + keys > seen_by(p, q0))
@@ -167,7 +170,7 @@ static void step(const head *h, size_t block_index, size_t q0, size_t lanes, siz
     if (k0 > 0)
         h->plan->kernel->scale_columns(out, nr, width, p->dv, correction);
     const hone__gemm_block second = {
-        .m = p->dv, .p1 = hone__gemm_panel_count(p->dv, gemm->mr), .n = width, .kc = keys, .a_k = keys, .ldb = nr};
+        .m = p->dv, .p1 = hone__gemm_panel_count(p->dv, gemm->mr), .n = width, .kc = keys, .a_k = packed, .ldb = nr};
     const hone__gemm_epilogue add = {.alpha = 1.0f, .accumulate = k0 > 0};
     hone__gemm_tiles(gemm, &second, ws + h->at.values, scores, out, nr, &add, scratch);
 }
@@ -194,7 +197,7 @@ static void attend(const head *h, size_t s0, size_t s1) {
         for (size_t q0 = s0, b = 0; q0 < s1; q0 += nr, b++) {
             const size_t lanes = hone__min_size(nr, s1 - q0), seen = seen_by(p, q0 + lanes - 1);
             if (seen > k0)
-                step(h, b, q0, lanes, lanes > nr / 2 ? nr : nr / 2, k0, hone__min_size(keys, seen - k0));
+                step(h, b, q0, lanes, lanes > nr / 2 ? nr : nr / 2, k0, hone__min_size(keys, seen - k0), keys);
         }
     }
     for (size_t q0 = s0, b = 0; q0 < s1; q0 += nr, b++) {
