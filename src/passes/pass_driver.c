@@ -74,6 +74,8 @@ static hone_status run_pass(const hone__pass *pass, hone__graph *root, const hon
     size_t before = report ? count_nodes(root) : 0;
     hone__pass_report_forget(report, pass);
     HONE_TRY(run_graph(&ctx, root, error));
+    if (ctx.wants_inference)
+        HONE_TRY(hone__graph_infer(root, error));
     *n_changed = ctx.n_changed;
     if (ctx.n_changed)
         HONE_TRY(sweep(root, options, error));

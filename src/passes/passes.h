@@ -82,6 +82,7 @@ struct hone__pass_context {
     const hone__pass *pass;
     const hone__pass_options *options;
     size_t n_changed;
+    bool wants_inference; /* set by a pass whose rewrite lets inference find out more: it runs again afterwards */
 };
 
 /* Whether the result may contain this operator: it has a row, and the target's runtimes know it (domain "": since the
