@@ -1,6 +1,9 @@
 /* Recognises activations spelt out of smaller operators:
- *   SiLU       x * Sigmoid(x)
- *   HardSwish  x * HardSigmoid(x, 1/6, 1/2);  x * Clip(x + 3, 0, 6) / 6 in the orders that exporters write */
+ *   SiLU       x * Sigmoid(x);  x / (1 + Exp(-x))
+ *   HardSwish  x * HardSigmoid(x, 1/6, 1/2);  x * Clip(x + 3, 0, 6) / 6 in the orders that exporters write
+ *
+ * Proof obligation: the operators' definitions, up to rounding. Values between may be read elsewhere: they stay then.
+ */
 #include "base/error.h"
 #include "passes/pass_list.h"
 #include "passes/pass_util.h"
@@ -57,7 +60,25 @@ static hone_status visit_mul(hone__node *mul, hone__pass_context *ctx, hone_erro
         hone__value *inner = sixth_of(gate); /* x * (Clip(x+3) / 6) */
         if (inner && inner->producer && relu6_shifted(inner->producer) == x)
             return replace(mul, "", "HardSwish", 14, x, ctx, error);
+        hone__value *part = sixth_of(x->producer); /* (x / 6) * Clip(x+3) */
+        if (part && relu6_shifted(gate) == part)
+            return replace(mul, "", "HardSwish", 14, part, ctx, error);
+        if (hone__is_op(gate, "Sigmoid") || is_hard_sigmoid_sixth(gate))
+            hone__pass_missed(ctx, gate, 1, "what it gates in node %s, \"%s\", is not its input \"%s\"", mul->name,
+                              x->name, gate->inputs[0]->name);
     }
+    return HONE_OK;
+}
+
+/* x / (1 + Exp(-x)) */
+static hone_status visit_quotient(hone__node *div, hone__pass_context *ctx, hone_error *error) {
+    double one;
+    const hone__node *add = hone__input_node(div, 1, "Add");
+    int i = add ? hone__scalar_input(add, &one) : -1;
+    const hone__node *exp_node = i >= 0 && one == 1 ? add->inputs[1 - i]->producer : NULL;
+    const hone__node *neg = hone__is_op(exp_node, "Exp") ? hone__input_node(exp_node, 0, "Neg") : NULL;
+    if (neg && neg->inputs[0] == div->inputs[0] && hone__same_shape(div->inputs[0], div->outputs[0]))
+        return replace(div, "hone", "Silu", 1, div->inputs[0], ctx, error);
     return HONE_OK;
 }
 
@@ -83,6 +104,8 @@ HONE_PASS(fuse_silu) {
             HONE_TRY(visit_sixth(node, product, ctx, error));
         if (ctx->n_changed == before && hone__is_op(node, "Mul"))
             HONE_TRY(visit_mul(node, ctx, error));
+        else if (ctx->n_changed == before && hone__is_op(node, "Div"))
+            HONE_TRY(visit_quotient(node, ctx, error));
     }
     return HONE_OK;
 }
