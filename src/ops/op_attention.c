@@ -49,6 +49,11 @@ hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a) {
         score_row(a, b, h, i, row, keep);
         for (int64_t j = 0; j < a->t; j++)
             max = fmax(max, row[j]);
+        double sink = a->sink ? a->sink[h] : 0;
+        if (a->has_sink) {
+            max = fmax(max, sink);
+            sum = exp(sink - max);
+        }
         for (int64_t j = 0; j < a->t; j++) {
             row[j] = isinf(max) && max < 0 ? 0 : exp(row[j] - max);
             sum += row[j];
@@ -97,4 +102,89 @@ hone_status hone__rotary_run(hone__eval *ctx, const hone__rotary *r, const doubl
         }
     }
     return HONE_OK;
+}
+
+/* ---- com.microsoft ---- */
+
+double hone__attention_scale(const hone__node *node, int64_t d) {
+    double given = hone__node_attr_float(node, "scale", 0);
+    return given != 0 ? given : d > 0 ? 1 / sqrt((double)d) : 1;
+}
+
+/* An additive mask of 0 and mask_filter_value, [batch, rows, cols] from one of the forms of mask_index:
+ * [B,T], [B,S,T]; lengths [B], [2B], [3B+2] go to key_len and key_start. Added to a bias when one is given. */
+hone_status hone__attention_mask(hone__eval *ctx, size_t imask, size_t ibias, hone__attention *a) {
+    const hone_tensor *m = hone__in(ctx, imask), *bias = hone__in(ctx, ibias);
+    const int64_t *v;
+    const double *bv;
+    HONE_TRY(hone__eval_in_i64(ctx, imask, &v));
+    HONE_TRY(hone__eval_in_double(ctx, ibias, &bv));
+    int64_t want[4] = {a->batch, a->heads, a->s, a->t}, bias_stride[4] = {0}, count;
+    if (m && m->rank == 2 && m->dims[1] == 1 && a->t != 1)
+        m = NULL; /* a stand-in that masks nothing */
+    bool raw = m && m->rank >= 2;
+    int64_t wide = 0;
+    if (m && m->rank == 1 && m->dims[0] == a->batch)
+        a->key_len = v;
+    else if (m && m->rank == 1 && m->dims[0] == 2 * a->batch) {
+        a->key_len = v;
+        a->key_start = v + a->batch;
+    } else if (m && m->rank == 1 && m->dims[0] == 3 * a->batch + 2) {
+        a->key_len = v; /* then two cumulated forms of the same lengths */
+    } else if (m && m->rank == 4 && m->dims[0] == a->batch && m->dims[1] == 1 && m->dims[2] >= a->t &&
+               m->dims[3] == m->dims[2]) {
+        wide = m->dims[3]; /* for the longest sequence; the last rows of the first t count */
+    } else if (m && !(m->rank == 2 && m->dims[0] == a->batch && m->dims[1] == a->t) &&
+               !(m->rank == 3 && m->dims[0] == a->batch && m->dims[1] == a->s && m->dims[2] == a->t))
+        return hone__eval_fail(ctx, HONE_ERROR_UNSUPPORTED, "this form of mask is not supported");
+    if (bias) {
+        bool fits = bias->rank >= 1 && bias->rank <= 4;
+        for (int d = 0; fits && d < bias->rank; d++)
+            fits = bias->dims[d] == 1 || bias->dims[d] == want[4 - bias->rank + d];
+        if (!fits)
+            return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the attention bias does not fit the scores");
+        hone__broadcast_strides(bias, want, 4, bias_stride);
+        if (!raw) {
+            a->mask = bv;
+            memcpy(a->mask_stride, bias_stride, sizeof bias_stride);
+            return HONE_OK;
+        }
+    }
+    if (!raw)
+        return HONE_OK;
+    if (!bias)
+        want[1] = 1;
+    if (!hone__shape_count(want, 4, &count))
+        return hone__eval_fail(ctx, HONE_ERROR_LIMIT, "the mask is too large");
+    void *p;
+    HONE_TRY(hone__eval_scratch_n(ctx, count, sizeof(double), &p));
+    double filter = hone__node_attr_float(ctx->node, "mask_filter_value", -10000), *sum = p;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t t = i % a->t, s = i / a->t % a->s, h = i / (a->t * a->s) % want[1], b = i / (a->t * a->s * want[1]);
+        int64_t at = wide           ? (b * wide + a->t - a->s + s) * wide + t
+                     : m->rank == 2 ? b * a->t + t
+                                    : (b * a->s + s) * a->t + t;
+        sum[i] = v[at] > 0 ? 0 : filter;
+        if (bias)
+            sum[i] += bv[b * bias_stride[0] + h * bias_stride[1] + s * bias_stride[2] + t * bias_stride[3]];
+    }
+    a->mask = sum;
+    hone__row_major_strides(want, 4, a->mask_stride);
+    if (!bias)
+        a->mask_stride[1] = 0;
+    return HONE_OK;
+}
+
+/* to [B,H,P+S,D] = past [B,H,P,D], then x by its strides plus an optional bias [H*D]. */
+void hone__attention_append(double *to, const double *past, int64_t p, const double *x, const int64_t *stride,
+                            const double *bias, int64_t batch, int64_t heads, int64_t s, int64_t d) {
+    for (int64_t n = 0; n < batch * heads; n++)
+        for (int64_t j = 0; j < p + s; j++)
+            for (int64_t e = 0; e < d; e++) {
+                int64_t h = n % heads;
+                to[(n * (p + s) + j) * d + e] =
+                    j < p ? past[(n * p + j) * d + e]
+                          : x[n / heads * stride[0] + h * stride[1] + (j - p) * stride[2] + e] +
+                                (bias ? bias[h * d + e] : 0);
+            }
 }

@@ -21,7 +21,9 @@ typedef struct hone__attention {
     int64_t q_stride[3], k_stride[3], v_stride[3];
     const double *mask; /* added; strides of batch, head, row, column; NULL: none */
     int64_t mask_stride[4];
-    int64_t mask_cols; /* keys from here on are masked out; 0: the mask covers all */
+    int64_t mask_cols;  /* keys from here on are masked out; 0: the mask covers all */
+    bool has_sink;      /* the denominator has one term more: exp(sink of the head) */
+    const double *sink; /* [heads]; NULL: 0 */
     double *y;
     int64_t y_stride[3];
     double *scores;  /* [batch,heads,s,t] or NULL */
@@ -32,6 +34,17 @@ hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a);
 /* Strides of [B,H,S,D] (is_4d) or [B,S,H*D] data. */
 void hone__attention_strides(bool is_4d, int64_t heads, int64_t s, int64_t d, int64_t *stride);
 double hone__attention_flops(const hone__type *q, const hone__type *k, const hone__type *v);
+
+/* ---- com.microsoft ---- */
+
+/* The node's attribute `scale`, or 1/sqrt(d). */
+double hone__attention_scale(const hone__node *node, int64_t d);
+/* The mask of input imask, in one of the forms of mask_index ([B,T], [B,S,T], [B,1,M,M]; lengths [B], [2B], [3B+2]),
+ * and the additive bias of input ibias, into mask, key_len and key_start. */
+hone_status hone__attention_mask(hone__eval *ctx, size_t imask, size_t ibias, hone__attention *a);
+/* to [B,H,P+S,D] = past [B,H,P,D], then x by its strides plus an optional bias [H*D]. */
+void hone__attention_append(double *to, const double *past, int64_t p, const double *x, const int64_t *stride,
+                            const double *bias, int64_t batch, int64_t heads, int64_t s, int64_t d);
 
 typedef struct hone__rotary {
     int64_t batch, heads, s, d, rotary_dim; /* rotary_dim: leading elements that turn */

@@ -22,6 +22,8 @@
     X(signal)                                                                                                          \
     X(contrib)                                                                                                         \
     X(contrib_attention)                                                                                               \
+    X(contrib_gqa)                                                                                                     \
+    X(contrib_mha)                                                                                                     \
     X(ml_encode)                                                                                                       \
     X(ml_svm)                                                                                                          \
     X(ml_tree)                                                                                                         \
