@@ -86,6 +86,11 @@ static hone_status check_node(hone_model *model, const hone__node *node) {
                  node->op->since);
         return add(model, node, HONE_DTYPE_UNDEFINED, reason);
     }
+    const char *variant = hone__op_variant_refusal(node);
+    if (variant) {
+        snprintf(reason, sizeof reason, "%.80s is not supported with %.200s", node->op_type, variant);
+        return add(model, node, HONE_DTYPE_UNDEFINED, reason);
+    }
     return check_types(model, node);
 }
 

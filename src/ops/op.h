@@ -69,6 +69,8 @@ const hone__op *hone__op_find(const char *domain, const char *name, int64_t opse
 const hone__op *hone__op_find_any(const char *domain, const char *name);
 /* Why an operator of the standard has no row on purpose; NULL for all others. */
 const char *hone__op_refusal(const char *domain, const char *name);
+/* Why this node, whose operator has a row, cannot run with the attributes it has; NULL when it can. */
+const char *hone__op_variant_refusal(const hone__node *node);
 /* All rows, sorted by domain, name, since. */
 const hone__op *const *hone__op_all(size_t *n);
 

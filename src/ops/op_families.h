@@ -21,6 +21,10 @@
     X(sample)                                                                                                          \
     X(signal)                                                                                                          \
     X(contrib)                                                                                                         \
+    X(contrib_alias)                                                                                                   \
+    X(contrib_fused)                                                                                                   \
+    X(contrib_linear)                                                                                                  \
+    X(contrib_misc)                                                                                                    \
     X(contrib_attention)                                                                                               \
     X(contrib_gqa)                                                                                                     \
     X(contrib_mha)                                                                                                     \

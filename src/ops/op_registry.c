@@ -78,16 +78,3 @@ const hone__op *hone__op_find_any(const char *domain, const char *name) {
     size_t i = first_row(plain_domain(domain), name);
     return i < g_n_rows ? g_rows[i] : NULL;
 }
-
-const char *hone__op_refusal(const char *domain, const char *name) {
-    static const struct {
-        const char *domain, *name, *reason;
-    } refused[] = {
-        {"ai.onnx.preview.training", "Gradient", "sessions run models, they do not train them"},
-    };
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (strcmp(name, refused[i].name) == 0 &&
-            strcmp(strcmp(domain, "ai.onnx") == 0 ? "" : domain, refused[i].domain) == 0)
-            return refused[i].reason;
-    return NULL;
-}

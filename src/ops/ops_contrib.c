@@ -276,6 +276,66 @@ static hone_status eval_mat_mul_n_bits(hone__eval *ctx) {
     return HONE_OK;
 }
 
+/* ---- MatMulBnb4: weights [N,K] in blocks of 4-bit codes times the block's largest magnitude ---- */
+
+/* The values of bitsandbytes' formats (Dettmers et al., "QLoRA", appendix E). */
+static const double g_bnb_values[2][16] = {
+    {0, 0.0052083333333, 0.6666666667, 1, 0.3333333333, 0.5, 0.1666666667, 0.25, -0.0, -0.0052083333333, -0.6666666667,
+     -1, -0.3333333333, -0.5, -0.1666666667, -0.25},
+    {-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+     -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1}};
+
+static hone_status infer_mat_mul_bnb4(hone__infer *ctx) {
+    bool turned = hone__node_attr_int(ctx->node, "transB", 1) != 0;
+    int64_t n = hone__node_attr_int(ctx->node, turned ? "N" : "K", -1);
+    hone_dtype dtype = hone__infer_dtype(ctx, 0);
+    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1 || n < 0)
+        return hone__infer_set_dtype(ctx, 0, dtype);
+    const hone__type *x = hone__infer_input(ctx, 0);
+    hone__dim dims[HONE_MAX_RANK];
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = d + 1 < x->rank ? x->dims[d] : hone__dim_known(n);
+    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+}
+
+static hone_status eval_mat_mul_bnb4(hone__eval *ctx) {
+    const hone_tensor *a, *b, *largest;
+    const double *v, *scale;
+    double *y, *w;
+    hone_tensor *out;
+    const hone__node *node = ctx->node;
+    int64_t k = hone__node_attr_int(node, "K", 0), n = hone__node_attr_int(node, "N", 0), count;
+    int64_t block = hone__node_attr_int(node, "block_size", 0), kind = hone__node_attr_int(node, "quant_type", 0);
+    bool turned = hone__node_attr_int(node, "transB", 1) != 0;
+    HONE_TRY(hone__eval_tensor(ctx, 0, &a));
+    HONE_TRY(hone__eval_tensor(ctx, 1, &b));
+    HONE_TRY(hone__eval_tensor(ctx, 2, &largest));
+    int64_t inner = turned ? k : n, outer = turned ? n : k;
+    if (k < 1 || n < 1 || k > INT32_MAX || n > INT32_MAX || block < 1 || block > INT32_MAX ||
+        (kind != 0 && kind != 1) || a->rank < 1 || a->dims[a->rank - 1] != inner || !hone__mul_i64(n, k, &count) ||
+        hone__tensor_count(b) != (count + 1) / 2 || hone__tensor_count(largest) != (count + block - 1) / block)
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "K, N, block_size, weights and input do not fit together");
+    HONE_TRY(hone__eval_in_double(ctx, 0, &v));
+    HONE_TRY(hone__eval_in_double(ctx, 2, &scale));
+    HONE_TRY(hone__eval_scratch_n(ctx, count, sizeof *w, (void **)&w));
+    for (int64_t i = 0; i < count; i++) /* the first code is in the high half of the byte */
+        w[i] = g_bnb_values[kind][((const uint8_t *)b->data)[i / 2] >> (i % 2 ? 0 : 4) & 15] * scale[i / block];
+    int64_t dims[HONE_MAX_RANK], rows = hone__tensor_count(a) / inner;
+    memcpy(dims, a->dims, sizeof dims);
+    dims[a->rank - 1] = outer;
+    HONE_TRY(hone__eval_out_double(ctx, 0, a->dtype, a->rank, dims, &out, &y));
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < outer; j++) {
+            double sum = 0;
+            for (int64_t i = 0; i < inner; i++)
+                sum += v[r * inner + i] * w[turned ? j * k + i : i * k + j];
+            y[r * outer + j] = sum;
+        }
+    hone__eval_put_double(out, y);
+    return HONE_OK;
+}
+
 static double flops_mat_mul_n_bits(const hone__node *node, const hone__type *const *in, const hone__type *const *out) {
     double flops = 2 * (double)hone__node_attr_int(node, "K", 0);
     (void)in;
@@ -339,8 +399,18 @@ static const hone__op_param mat_mul_n_bits_1_out[] = {
 static const hone__op_attr mat_mul_n_bits_1_attrs[] = {{"K", HONE_ATTR_INT, true},
                                                        {"N", HONE_ATTR_INT, true},
                                                        {"accuracy_level", HONE_ATTR_INT, false},
+                                                       {"weight_prepacked", HONE_ATTR_INT, false},
                                                        {"bits", HONE_ATTR_INT, false},
                                                        {"block_size", HONE_ATTR_INT, true}};
+
+static const hone__op_param mat_mul_bnb4_1_in[] = {
+    HONE_PARAM("A", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'T'), HONE_PARAM("B", HONE_SET(UINT8), 0),
+    HONE_PARAM("absmax", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'T')};
+static const hone__op_param mat_mul_bnb4_1_out[] = {
+    HONE_PARAM("Y", HONE_SET(FLOAT) | HONE_SET(FLOAT16) | HONE_SET(BFLOAT16), 'T')};
+static const hone__op_attr mat_mul_bnb4_1_attrs[] = {
+    {"K", HONE_ATTR_INT, true},          {"N", HONE_ATTR_INT, true},       {"block_size", HONE_ATTR_INT, true},
+    {"quant_type", HONE_ATTR_INT, true}, {"transB", HONE_ATTR_INT, false}, {"training_mode", HONE_ATTR_INT, false}};
 
 static const hone__op g_rows[] = {
     HONE_ROW_NO_ATTRS("com.microsoft", "Gelu", 1, HONE_OP_PURE, 1, gelu_1_in, 1, gelu_1_out, hone__infer_same0,
@@ -360,6 +430,8 @@ static const hone__op g_rows[] = {
     HONE_ROW("com.microsoft", "EmbedLayerNormalization", 1, HONE_OP_PURE, 7, embed_layer_normalization_1_in, 1,
              embed_layer_normalization_1_out, embed_layer_normalization_1_attrs, infer_embed_layer_normalization,
              eval_embed_layer_normalization, NULL),
+    HONE_ROW("com.microsoft", "MatMulBnb4", 1, HONE_OP_PURE, 3, mat_mul_bnb4_1_in, 1, mat_mul_bnb4_1_out,
+             mat_mul_bnb4_1_attrs, infer_mat_mul_bnb4, eval_mat_mul_bnb4, flops_mat_mul_n_bits),
     HONE_ROW("com.microsoft", "MatMulNBits", 1, HONE_OP_PURE, 3, mat_mul_n_bits_1_in, 1, mat_mul_n_bits_1_out,
              mat_mul_n_bits_1_attrs, infer_mat_mul_n_bits, eval_mat_mul_n_bits, flops_mat_mul_n_bits),
 };

@@ -2,7 +2,7 @@
  * embedding, windows, softcap, attention sinks.
  *
  * Source: ONNX Runtime's documentation of contrib operators. Quantised caches and caches that evict are refused
- * (op_registry.c). */
+ * (op_refusal.c). */
 #include "ops/op_attention.h"
 
 #include <math.h>
@@ -228,7 +228,10 @@ static hone_status gqa_scores(hone__eval *ctx, gqa *g, hone_tensor **tensor, dou
 static void gqa_put_scores(const gqa *g, int64_t b, double *data) {
     const hone__attention *a = &g->a;
     for (int64_t i = 0; data && i < a->heads * a->s; i++)
-        memcpy(data + (b * a->heads * a->s + i) * g->total, a->scores + i * a->t, (size_t)g->total * sizeof *data);
+        for (int64_t j = 0; j < g->total; j++) { /* what is out of sight has no score */
+            double v = a->scores[i * a->t + j];
+            data[(b * a->heads * a->s + i) * g->total + j] = isinf(v) && v < 0 ? 0 : v;
+        }
 }
 
 static hone_status eval_group_query_attention(hone__eval *ctx) {

@@ -120,7 +120,35 @@ static hone_status infer_mat_mul_integer(hone__infer *ctx) {
 static hone_status infer_q_linear_mat_mul(hone__infer *ctx) {
     return infer_product(ctx, 0, 3, false, false, hone__infer_dtype(ctx, 7));
 }
+/* com.microsoft's transBatchA and -B: the first dimension comes behind the batch, [M,B...,K] to [B...,M,K]. */
+static void turn_batch_dims(const hone__type *type, hone__dim *dims) {
+    for (int d = 0; d < type->rank; d++)
+        dims[d] = type->dims[d + 1 < type->rank - 1 ? d + 1 : d + 2 == type->rank ? 0 : d];
+}
+
 static hone_status infer_fused_mat_mul(hone__infer *ctx) {
+    hone__type types[2];
+    hone__dim dims[2][HONE_MAX_RANK];
+    const hone__type *in[2], *const *own = ctx->in;
+    static const char *const names[2] = {"transBatchA", "transBatchB"};
+    bool turned = false;
+    for (size_t i = 0; i < 2 && i < ctx->n_in; i++) {
+        in[i] = ctx->in[i];
+        if (!hone__node_attr_int(ctx->node, names[i], 0) || !hone__infer_has_rank(ctx, i) || in[i]->rank < 3)
+            continue;
+        types[i] = *in[i];
+        turn_batch_dims(in[i], dims[i]);
+        types[i].dims = dims[i];
+        in[i] = &types[i];
+        turned = true;
+    }
+    if (turned && ctx->n_in == 2) {
+        ctx->in = in;
+        hone_status status = infer_product(ctx, 0, 1, hone__node_attr_int(ctx->node, "transA", 0) != 0,
+                                           hone__node_attr_int(ctx->node, "transB", 0) != 0, hone__infer_dtype(ctx, 0));
+        ctx->in = own;
+        return status;
+    }
     return infer_product(ctx, 0, 1, hone__node_attr_int(ctx->node, "transA", 0) != 0,
                          hone__node_attr_int(ctx->node, "transB", 0) != 0, hone__infer_dtype(ctx, 0));
 }
@@ -230,13 +258,47 @@ static bool is_row(const hone_tensor *bias, int64_t n) {
     return (last == n || last == 1) && hone__tensor_count(bias) == last;
 }
 
+/* [M,B...,K] as [B...,M,K]. */
+static hone_status turn_batch(hone__eval *ctx, const hone_tensor *x, hone_tensor *view) {
+    int64_t dims[HONE_MAX_RANK], m = x->dims[0], batch = hone__dims_product(x->dims, 1, x->rank - 1);
+    size_t row = (size_t)x->dims[x->rank - 1] * hone_dtype_bits(x->dtype) / 8;
+    uint8_t *data;
+    HONE_TRY(hone__eval_scratch(ctx, x->size ? x->size : 1, (void **)&data));
+    for (int64_t i = 0; row && i < m * batch; i++)
+        memcpy(data + (size_t)(i % batch * m + i / batch) * row, (const uint8_t *)x->data + (size_t)i * row, row);
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = x->dims[d + 1 < x->rank - 1 ? d + 1 : d + 2 == x->rank ? 0 : d];
+    hone__tensor_view(view, x->dtype, x->rank, dims, data, x->size);
+    return HONE_OK;
+}
+
+static hone_status fused_product(hone__eval *ctx);
 static hone_status eval_fused_mat_mul(hone__eval *ctx) {
+    static const char *const names[2] = {"transBatchA", "transBatchB"};
+    const hone_tensor *in[4] = {NULL}, *const *own = ctx->in;
+    hone_tensor views[2];
+    bool turned = false;
+    for (size_t i = 0; i < 4 && i < ctx->n_in; i++)
+        in[i] = ctx->in[i];
+    for (size_t i = 0; i < 2; i++)
+        if (hone__node_attr_int(ctx->node, names[i], 0) && in[i] && in[i]->rank > 2) {
+            HONE_TRY(turn_batch(ctx, in[i], &views[i]));
+            in[i] = &views[i];
+            turned = true;
+        }
+    if (!turned)
+        return fused_product(ctx);
+    ctx->in = in;
+    hone_status status = fused_product(ctx);
+    ctx->in = own;
+    return status;
+}
+
+static hone_status fused_product(hone__eval *ctx) {
     const hone_tensor *a, *b, *bias = hone__in(ctx, 2), *z = hone__in(ctx, 3);
     product p;
     HONE_TRY(hone__eval_tensor(ctx, 0, &a));
     HONE_TRY(hone__eval_tensor(ctx, 1, &b));
-    if (hone__node_attr_int(ctx->node, "transBatchA", 0) || hone__node_attr_int(ctx->node, "transBatchB", 0))
-        return hone__eval_fail(ctx, HONE_ERROR_UNSUPPORTED, "transposed batch dimensions are not supported");
     HONE_TRY(plan_product(a, b, hone__node_attr_int(ctx->node, "transA", 0) != 0,
                           hone__node_attr_int(ctx->node, "transB", 0) != 0, &p, ctx->error));
     if ((bias && !is_row(bias, p.n)) ||
