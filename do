@@ -139,8 +139,8 @@ build)
     say "built: build/hone"
     ;;
 bench)
-    need $BUILD_PACKAGES
-    build
+    need $TEST_PACKAGES
+    build_with_tests
     exec bench/run "$@"
     ;;
 fuzz)
@@ -187,7 +187,7 @@ usage: ./do VERB
   demo     installs what is missing, builds, runs `hone tune` on the bundled model and shows the report
   test     installs what is missing, builds and runs all tests
   build    builds build/hone
-  bench    measures models and prints the table of docs/benchmarks.md
+  bench    measures models against ONNX Runtime and writes docs/benchmarks.md (--quick: batch 1 only; --help: options)
   fuzz     builds the fuzz targets and runs each for a while
   asan     all tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan     the threaded tests under ThreadSanitizer
