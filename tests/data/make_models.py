@@ -153,6 +153,10 @@ save("strings", [helper.make_node("StringNormalizer", ["text"], ["lower"], "lowe
                  helper.make_node("Equal", ["lower", "lower"], ["same"], "same")],
      [value("text", S, ["n"])],
      [value("lower", S, None), value("words", S, None), value("counts", I, None), value("same", B, None)], opset=20)
+# Strings without the locale that StringNormalizer asks ONNX Runtime for.
+save("text", [helper.make_node("StringConcat", ["text", "text"], ["twice"], "twice"),
+              helper.make_node("Concat", ["twice", "text"], ["all"], "all", axis=0)],
+     [value("text", S, ["n"])], [value("twice", S, ["n"]), value("all", S, ["m"])], opset=20)
 save("dynamic", [helper.make_node("NonZero", ["x"], ["where"], "where"),
                  helper.make_node("Transpose", ["where"], ["rows"], "rows"),
                  helper.make_node("GatherND", ["x", "rows"], ["kept"], "kept"),
