@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ALGOS = 32, MAX_MODELS = 32 };
+enum { MAX_ALGOS = 40, MAX_MODELS = 32 };
 
 typedef struct options {
     const char *shapes, *model, *algo;
@@ -113,11 +113,29 @@ static double error_units(const float *y, const float *ref, size_t n) {
     return worst;
 }
 
-/* The first entry is the reference (direct). */
-static size_t make_entries(const options *o, const hone__conv_desc *d, const float *w, entry *e) {
+/* NCHW to blocked and back; pixels of an image in one go. */
+static void to_blocked(const options *o, const float *x, size_t n, size_t c, size_t pixels, float *y) {
+    const size_t blocks = (c + hone__conv_block_size(o->isa) - 1) / hone__conv_block_size(o->isa);
+    for (size_t i = 0; i < n * blocks; i++)
+        hone__conv_block_from_nchw(o->isa, x, c, pixels, i, 0, pixels, y);
+}
+static void to_nchw(const options *o, const float *x, size_t n, size_t c, size_t pixels, float *y) {
+    const size_t blocks = (c + hone__conv_block_size(o->isa) - 1) / hone__conv_block_size(o->isa);
+    for (size_t i = 0; i < n * blocks; i++)
+        hone__conv_block_to_nchw(o->isa, x, c, pixels, i, 0, pixels, y);
+}
+
+/* The first entry is the reference (direct). Every algorithm is tried with both layouts; the first layer of a network
+ * reads NCHW. */
+static size_t make_entries(const options *o, const hone__conv_desc *nchw, const float *w, entry *e) {
     size_t n = 0;
-    for (size_t i = 0; i < hone__conv_n_algos; i++) {
-        const hone__conv_algo *algo = &hone__conv_algos[i];
+    for (size_t i = 0; i < 2 * hone__conv_n_algos && n < MAX_ALGOS; i++) {
+        const hone__conv_algo *algo = &hone__conv_algos[i % hone__conv_n_algos];
+        hone__conv_desc blocked = *nchw, *d = &blocked;
+        if (i >= hone__conv_n_algos) {
+            d->layout = HONE_CONV_LAYOUT_BLOCKED;
+            d->x_layout = d->c <= 4 ? HONE_CONV_LAYOUT_NCHW : HONE_CONV_LAYOUT_BLOCKED;
+        }
         if (!hone__conv_plan_init(&e[n].plan, algo, d, o->isa, o->threads))
             continue;
         e[n].packed = hone__malloc_aligned(e[n].plan.packed_size);
@@ -142,13 +160,20 @@ static void measure(const options *o, const hone__conv_desc *d, entry *e, size_t
     for (size_t i = 0; i < n; i++)
         workspace = e[i].plan.workspace_size > workspace ? e[i].plan.workspace_size : workspace;
     float *x = filled(d->n * d->c * d->h * d->w, 1), *bias = filled(d->k, 2), *y = filled(ny, 3), *ref = filled(ny, 4);
+    float *xb = filled(d->n * (d->c + 16) * d->h * d->w, 1), *yb = filled(d->n * (d->k + 16) * d->oh * d->ow, 3);
     void *work = hone__malloc_aligned(workspace);
-    if (!x || !bias || !y || !ref || !work)
+    if (!x || !bias || !y || !ref || !work || !xb || !yb)
         exit(2);
+    to_blocked(o, x, d->n, d->c, d->h * d->w, xb);
     for (size_t i = 0; i < n; i++) {
-        hone__conv_args args = {&e[i].plan, x, e[i].packed, e[i].table, bias, NULL, i ? y : ref, work};
+        const hone__conv_desc *own = &e[i].plan.desc;
+        const bool is_blocked = own->layout == HONE_CONV_LAYOUT_BLOCKED;
+        hone__conv_args args = {&e[i].plan, own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x, e[i].packed,
+                                e[i].table, bias, NULL, is_blocked ? yb : i ? y : ref, work};
         if (i == 0 || e[i].is_used)
             run_once(&args, pool);
+        if (is_blocked)
+            to_nchw(o, yb, d->n, d->k, d->oh * d->ow, y);
         e[i].error = i && e[i].is_used ? error_units(y, ref, ny) : 0;
     }
     double best = 1e300;
@@ -156,7 +181,9 @@ static void measure(const options *o, const hone__conv_desc *d, entry *e, size_t
         for (size_t i = 0; i < n; i++) {
             if (!e[i].is_used || (round > 1 && e[i].ms > 3 * best))
                 continue;
-            hone__conv_args args = {&e[i].plan, x, e[i].packed, e[i].table, bias, NULL, y, work};
+            const hone__conv_desc *own = &e[i].plan.desc;
+            hone__conv_args args = {&e[i].plan, own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x, e[i].packed,
+                                    e[i].table, bias, NULL, own->layout == HONE_CONV_LAYOUT_BLOCKED ? yb : y, work};
             e[i].ms = fmin(e[i].ms, run_once(&args, pool));
             best = fmin(best, e[i].ms);
         }
@@ -164,6 +191,8 @@ static void measure(const options *o, const hone__conv_desc *d, entry *e, size_t
     hone__free_aligned(bias);
     hone__free_aligned(y);
     hone__free_aligned(ref);
+    hone__free_aligned(xb);
+    hone__free_aligned(yb);
     hone__free_aligned(work);
 }
 
@@ -184,8 +213,11 @@ static void report(const char *model, int count, const hone__conv_desc *d, entry
         if (!e[i].is_used)
             continue;
         const double rate = flops / (e[i].ms * 1e-3);
-        printf("  %-22s %9.3f ms %7.1f GFLOP/s %5.1f %%  model %8.3f ms  error %.3f  workspace %.1f MB  packing %.2f "
+        printf("  %s%-22s %9.3f ms %7.1f GFLOP/s %5.1f %%  model %8.3f ms  error %.3f  workspace %.1f MB  packing %.2f "
                "ms%s%s\n",
+               e[i].plan.desc.layout == HONE_CONV_LAYOUT_BLOCKED && strncmp(e[i].plan.algo->name, "blocked", 7) != 0
+                   ? "blocked"
+                   : "",
                e[i].plan.algo->name, e[i].ms, rate * 1e-9, 100 * rate / peak, e[i].cost, e[i].error,
                (double)e[i].plan.workspace_size * 1e-6, e[i].pack_ms, i == best ? "  fastest" : "",
                i == chosen ? "  chosen" : "");

@@ -58,6 +58,16 @@ static const shape SHAPES[] = {
     {1, 4, 20, 20, 4, 7, 7, 1, 1, 1, 1, 3, 3, 3, 3, 4},
     {1, 3, 112, 70, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3},
     {1, 3, 25, 24, 6, 3, 4, 3, 2, 2, 2, 1, 2, 0, 3, 3},
+    {1, 48, 7, 7, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 48},
+    {2, 33, 14, 14, 33, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, 33},
+    {1, 20, 29, 31, 20, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, 20},
+    {1, 16, 9, 9, 16, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 16},
+    {1, 40, 17, 18, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},  /* groups of 8 */
+    {2, 24, 12, 12, 24, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 6},  /* groups of 4 */
+    {1, 64, 10, 9, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},   /* groups of blocks */
+    {1, 40, 16, 16, 72, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {1, 35, 1, 1, 99, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},    /* one pixel */
+    {1, 512, 7, 7, 136, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},  /* panels shared between threads */
     {1, 2, 5, 5, 2, 3, 3, 1, 1, 1, 1, 4, 4, 4, 4, 1}, /* padding beyond the kernel */
     {1, 2, 3, 2, 2, 3, 3, 2, 2, 3, 3, 5, 5, 5, 5, 2},
 };
@@ -174,6 +184,46 @@ static void run_plan(const hone__conv_plan *plan, const float *x, const float *w
     hone__free_aligned(work);
 }
 
+/* NCHW into the blocked layout with NaN in the lanes past the last channel, exactly sized. */
+static float *blocked_copy(uint32_t isa, const float *x, size_t n, size_t c, size_t pixels) {
+    const size_t block = hone__conv_block_size(isa), blocks = (c + block - 1) / block;
+    float *y = hone__malloc(n * blocks * block * pixels * sizeof(float) + 1);
+    assert_non_null(y);
+    for (size_t i = 0; i < n * blocks; i++) {
+        hone__conv_block_from_nchw(isa, x, c, pixels, i, 0, pixels / 2, y);
+        hone__conv_block_from_nchw(isa, x, c, pixels, i, pixels / 2, pixels, y);
+    }
+    for (size_t i = 0; i < n * blocks * pixels; i++)
+        for (size_t l = 0; l < block; l++) {
+            const size_t image = i / pixels / blocks, k = i / pixels % blocks * block + l;
+            if (k >= c)
+                y[i * block + l] = NAN;
+            else
+                assert_true(y[i * block + l] == x[(image * c + k) * pixels + i % pixels]);
+        }
+    return y;
+}
+
+/* The same through the blocked layout; y is NCHW. */
+static void run_plan_blocked(const hone__conv_plan *plan, uint32_t isa, const float *x, const float *w,
+                             const float *bias, const float *z, float *y) {
+    const hone__conv_desc *d = &plan->desc;
+    const size_t block = hone__conv_block_size(isa), blocks = (d->k + block - 1) / block, pixels = d->oh * d->ow;
+    const size_t n = d->n * blocks * block * pixels;
+    const bool is_nchw = d->x_layout == HONE_CONV_LAYOUT_NCHW;
+    float *xb = is_nchw ? NULL : blocked_copy(isa, x, d->n, d->c, d->h * d->w);
+    float *zb = z ? blocked_copy(isa, z, d->n, d->k, pixels) : NULL, *yb = guarded(n);
+    run_plan(plan, is_nchw ? x : xb, w, bias, zb, yb + GUARD);
+    check_guard(yb, n, "output", plan->algo->name);
+    for (size_t i = 0; i < d->n * blocks; i++) {
+        hone__conv_block_to_nchw(isa, yb + GUARD, d->k, pixels, i, 0, pixels / 3, y);
+        hone__conv_block_to_nchw(isa, yb + GUARD, d->k, pixels, i, pixels / 3, pixels, y);
+    }
+    hone__free(xb);
+    hone__free(zb);
+    hone__free_aligned(yb);
+}
+
 static void check_shape(const shape *s, const uint32_t *isas, size_t n_isas, size_t *n_checked) {
     hone__conv_desc d = make_desc(s);
     size_t nx = d.n * d.c * d.h * d.w, nw = d.k * (d.c / d.groups) * d.r * d.s, ny = d.n * d.k * d.oh * d.ow;
@@ -183,14 +233,20 @@ static void check_shape(const shape *s, const uint32_t *isas, size_t n_isas, siz
         bool has_bias = variant > 0, has_z = variant == 2;
         d.act = (hone_act){variant == 2 ? HONE_ACT_RELU : HONE_ACT_NONE, 0, 0};
         reference(&d, x, w, has_bias ? bias : NULL, has_z ? z : NULL, ref, mag);
-        for (size_t a = 0; a < hone__conv_n_algos; a++)
+        for (size_t a = 0; a < 3 * hone__conv_n_algos; a++)
             for (size_t i = 0; i < n_isas; i++) {
                 hone__conv_plan plan;
                 int threads = variant == 0 ? 1 : variant == 1 ? 2 : 4;
-                if (!hone__conv_plan_init(&plan, &hone__conv_algos[a], &d, isas[i], threads))
+                /* NCHW; blocked; blocked from NCHW. */
+                d.layout = a < hone__conv_n_algos ? HONE_CONV_LAYOUT_NCHW : HONE_CONV_LAYOUT_BLOCKED;
+                d.x_layout = a < 2 * hone__conv_n_algos ? d.layout : HONE_CONV_LAYOUT_NCHW;
+                if (!hone__conv_plan_init(&plan, &hone__conv_algos[a % hone__conv_n_algos], &d, isas[i], threads))
                     continue;
                 float *y = guarded(ny);
-                run_plan(&plan, x, w, has_bias ? bias : NULL, has_z ? z : NULL, y + GUARD);
+                if (d.layout == HONE_CONV_LAYOUT_NCHW)
+                    run_plan(&plan, x, w, has_bias ? bias : NULL, has_z ? z : NULL, y + GUARD);
+                else
+                    run_plan_blocked(&plan, isas[i], x, w, has_bias ? bias : NULL, has_z ? z : NULL, y + GUARD);
                 check_guard(y, ny, "output", plan.algo->name);
                 double scale = 0;
                 for (size_t j = 0; j < ny; j++)
@@ -243,7 +299,8 @@ static void test_all_algorithms(void **state) {
 static void test_activations(void **state) {
     (void)state;
     static const shape S = {1, 16, 9, 9, 19, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    static const char *const NAMES[] = {"direct", "implicit_gemm", "winograd_f43", "winograd_f23_fused"};
+    static const char *const NAMES[] = {"direct", "implicit_gemm", "winograd_f43", "winograd_f23_fused",
+                                        "blocked_direct"};
     uint32_t isas[3];
     size_t n_isas = isa_list(isas);
     hone__conv_desc d = make_desc(&S);
@@ -258,8 +315,13 @@ static void test_activations(void **state) {
             for (size_t i = 0; i < n_isas; i++) {
                 hone__conv_plan plan;
                 d.act = (hone_act){(hone_act_kind)kind, 0.3f, 0.7f};
+                const bool is_blocked = strncmp(NAMES[a], "blocked", 7) == 0;
+                d.layout = d.x_layout = is_blocked ? HONE_CONV_LAYOUT_BLOCKED : HONE_CONV_LAYOUT_NCHW;
                 assert_true(hone__conv_plan_init(&plan, hone__conv_algo_find(NAMES[a]), &d, isas[i], 1));
-                run_plan(&plan, x, w, bias, NULL, y);
+                if (is_blocked)
+                    run_plan_blocked(&plan, isas[i], x, w, bias, NULL, y);
+                else
+                    run_plan(&plan, x, w, bias, NULL, y);
                 for (size_t j = 0; j < ny; j++) {
                     float want = hone__conv_act((float)ref[j], &d.act);
                     if (!(fabsf(y[j] - want) <= 2e-4f))

@@ -25,8 +25,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How activations lie in memory. One today; a channel-blocked layout carried through the graph joins here. */
-typedef enum hone__conv_layout { HONE_CONV_LAYOUT_NCHW } hone__conv_layout;
+/* How activations lie in memory: [n][c][h][w], or blocked: [n][ceil(c/B)][h][w][B] with B the floats of a vector of
+ * the ISA (hone__conv_block_size). Lanes past the last channel hold anything: nothing that counts is computed from them. */
+typedef enum hone__conv_layout { HONE_CONV_LAYOUT_NCHW, HONE_CONV_LAYOUT_BLOCKED } hone__conv_layout;
+size_t hone__conv_block_size(uint32_t isa);
 
 /* y[n,k,oh,ow] = act(bias[k] + z + sum over c,r,s of x[n, g*C/G + c, oh*stride - pad + r*dil, ...] * w[k,c,r,s]).
  * Bottom and right padding follow from oh and ow. */
@@ -37,7 +39,8 @@ typedef struct hone__conv_desc {
     size_t stride_h, stride_w, dil_h, dil_w;
     size_t pad_top, pad_left;
     size_t groups;
-    hone__conv_layout layout;
+    hone__conv_layout layout;   /* of y and z */
+    hone__conv_layout x_layout; /* NCHW, or `layout` */
     hone_act act;
 } hone__conv_desc;
 
@@ -87,6 +90,22 @@ typedef struct hone__conv_depthwise_plan {
     size_t plane_size, flat_size, scratch;
 } hone__conv_depthwise_plan;
 
+/* Convolutions in the blocked layout; conv_blocked.c. */
+typedef struct hone__conv_blocked_plan {
+    hone__conv_desc flat;            /* pointwise layers become one long row */
+    size_t groups, cg, kg;           /* groups as worked on: several small ones make one that fills a block */
+    size_t lanes;                    /* output channels in a vector: all of a block, or half */
+    size_t block;                    /* input channels side by side: a block's, or all when x is NCHW */
+    size_t x_plane, y_plane;         /* floats in a block of channels (x: in a plane when NCHW) */
+    size_t n_panel, n_jchunk;        /* panels of two vectors of output channels in a group; chunks of them */
+    size_t units, n_chunk;           /* output rows (tiles of the one row when pointwise); chunks of them */
+    size_t tile;                     /* pixels */
+    size_t row_lo, row_hi, col_lo, col_hi; /* output positions whose taps all lie inside */
+    bool panels_outer;               /* a task's loop over panels lies outside that over tiles */
+    bool is_padded;                  /* depthwise: planes are copied into padded ones */
+    size_t pad_w, pad_h, scratch;
+} hone__conv_blocked_plan;
+
 typedef struct hone__conv_plan {
     hone__conv_desc desc;
     const hone__conv_algo *algo;
@@ -100,6 +119,7 @@ typedef struct hone__conv_plan {
         hone__conv_direct_plan direct;
         hone__conv_spectral_plan spectral;
         hone__conv_depthwise_plan depthwise;
+        hone__conv_blocked_plan blocked;
     };
 } hone__conv_plan;
 
@@ -146,6 +166,16 @@ void hone__conv_run_task(const hone__conv_args *args, size_t phase, size_t task,
 double hone__conv_cost(const hone__conv_plan *plan);
 /* Multiply-adds of the layer as it is defined, times two. */
 double hone__conv_flops(const hone__conv_desc *desc);
+
+/* ---- the blocked layout at its edges, and pooling in it ---- */
+
+/* Floats of a blocked tensor; false on overflow. */
+bool hone__conv_blocked_floats(size_t n, size_t c, size_t pixels, size_t block, size_t *floats);
+/* One block of channels (image*blocks + block) between NCHW and the blocked layout, pixels [begin, end). */
+void hone__conv_block_from_nchw(uint32_t isa, const float *x, size_t c, size_t pixels, size_t index, size_t begin,
+                                size_t end, float *y);
+void hone__conv_block_to_nchw(uint32_t isa, const float *x, size_t c, size_t pixels, size_t index, size_t begin,
+                              size_t end, float *y);
 
 /* ---- transposed convolutions: GEMM into columns, then col2im. x: [n,c,h,w], w: [c, k/groups, r, s] ---- */
 typedef struct hone__deconv_plan {

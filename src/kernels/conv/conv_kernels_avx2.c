@@ -1,6 +1,7 @@
 /* The convolution kernels for AVX2 with FMA. */
 #include "kernels/conv/conv_ops.h"
 
+#include "kernels/conv/conv_blocked_impl.h"
 #include "kernels/conv/conv_depthwise_impl.h"
 #include "kernels/conv/conv_fft_impl.h"
 
@@ -25,4 +26,11 @@ const hone__conv_ops hone__conv_ops_avx2 = {
     .depthwise_plane = depthwise_plane,
     .fir = fir,
     .copy_strided = copy_strided,
+    .blocked_tile = blocked_tile,
+    .blocked_tile_half = NULL,
+    .dw_mr = DW_MR,
+    .blocked_dw = blocked_dw,
+    .block_from_planes = block_from_planes,
+    .block_to_planes = block_to_planes,
+    .blocked_pool = blocked_pool,
 };

@@ -40,6 +40,31 @@ typedef struct hone__conv_dw {
     const hone_act *act;
 } hone__conv_dw;
 
+/* A tile of a convolution in the blocked layout: m pixels times up to two vectors of output channels (dense), or m
+ * pixels of one block (depthwise). Strides in floats; taps [r0, r0+n_r) x [s0, s0+n_s) all lie inside the image. */
+typedef struct hone__conv_btile {
+    const float *x; /* first pixel, first tap */
+    const float *w; /* of the first block: [block][kernel_h][kernel_w][channel][vectors] */
+    ptrdiff_t ms, cs, bs, rs, ss; /* input: pixel, channel in a block, block, kernel row, kernel column */
+    size_t n_c, block;            /* input channels, and how many make a block */
+    size_t r0, s0, n_r, n_s, kernel_h, kernel_w;
+    float *y;
+    const float *z, *bias; /* or NULL */
+    size_t y_ms, y_plane;  /* output: pixel, block of channels */
+    size_t n_k;            /* output channels that exist: bounds reading the bias */
+    const hone_act *act;
+} hone__conv_btile;
+
+/* One output pixel of a pooling in the blocked layout. */
+typedef struct hone__conv_bpool {
+    const float *x;
+    float *y;
+    ptrdiff_t rs, ss;
+    size_t n_r, n_s;
+    bool is_max;
+    float factor; /* of the sum */
+} hone__conv_bpool;
+
 struct hone__conv_ops {
     const char *isa;
     size_t vw;           /* floats in a vector */
@@ -87,6 +112,15 @@ struct hone__conv_ops {
     void (*fir)(const float *x, const int32_t *offset, const float *w, size_t n_taps, size_t n, float *flat);
     /* Row copies with stride: dst[i] = x[i*stride], i < n. */
     void (*copy_strided)(const float *x, size_t stride, size_t n, float *dst);
+
+    /* The blocked layout (conv_blocked_impl.h). m <= cv_mr, nv <= 2; _half: vectors of vw/2 channels, or NULL. */
+    void (*blocked_tile)(size_t m, size_t nv, const hone__conv_btile *tile);
+    void (*blocked_tile_half)(size_t m, size_t nv, const hone__conv_btile *tile);
+    size_t dw_mr;
+    void (*blocked_dw)(size_t m, const hone__conv_btile *tile); /* m <= dw_mr */
+    void (*block_from_planes)(const float *x, size_t plane, size_t n_c, size_t n, float *y);
+    void (*block_to_planes)(const float *x, size_t n_c, size_t n, float *y, size_t plane);
+    void (*blocked_pool)(const hone__conv_bpool *pool);
 };
 
 extern const hone__conv_ops hone__conv_ops_generic, hone__conv_ops_avx2, hone__conv_ops_avx512;

@@ -1,0 +1,272 @@
+/* Convolutions whose input and output lie in the channel-blocked layout (conv.h): pointwise ones as a GEMM over pixels,
+ * dense and grouped ones directly. Nothing is packed at run time and nothing is transposed when results are stored;
+ * channels of a block are broadcast from where they lie, weights stand in panels of two vectors of output channels.
+ *
+ * Borders: an output pixel near the edge has fewer taps. Pixels with the same taps are worked on together: rows of them
+ * inside, columns of them at the left and right borders, so that no tile ever tests a coordinate or copies a window.
+ *
+ * The first layer of a network may read NCHW (few channels). Groups of less than a block are joined, with zero weights
+ * between them, until they fill a block, or half of one where the ISA has half vectors. */
+#include "kernels/conv/conv_internal.h"
+
+#include <string.h>
+
+enum { PANEL_BYTES = 512 * 1024, TASKS_PER_THREAD = 8, MANY_PIXELS = 150 };
+
+void hone__conv_inside(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t *lo,
+                       size_t *hi) {
+    const size_t span = (kernel - 1) * dilation;
+    *lo = hone__min_size(out, hone__conv_ceil(pad, stride));
+    const size_t end = in + pad > span ? (in + pad - span - 1) / stride + 1 : 0;
+    *hi = hone__max_size(*lo, hone__min_size(out, end));
+}
+
+size_t hone__conv_taps(size_t in, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t at, size_t *first) {
+    const size_t begin = at * stride;
+    *first = begin < pad ? hone__conv_ceil(pad - begin, dilation) : 0;
+    const size_t end = in + pad > begin ? hone__min_size(kernel, hone__conv_ceil(in + pad - begin, dilation)) : 0;
+    if (end > *first)
+        return end - *first;
+    *first = 0;
+    return 0;
+}
+
+/* ---- plan ---- */
+
+bool hone__conv_blocked_direct_applicable(const hone__conv_desc *d) {
+    if (d->layout != HONE_CONV_LAYOUT_BLOCKED)
+        return false;
+    return d->x_layout == HONE_CONV_LAYOUT_BLOCKED || d->groups == 1;
+}
+
+bool hone__conv_blocked_pointwise_applicable(const hone__conv_desc *d) {
+    return hone__conv_blocked_direct_applicable(d) && d->r == 1 && d->s == 1 && d->stride_h == 1 && d->stride_w == 1 &&
+           d->pad_top == 0 && d->pad_left == 0 && d->oh == d->h && d->ow == d->w;
+}
+
+/* Groups that are blocks, or make one. False: their channels straddle blocks. */
+static bool blocked_groups(const hone__conv_plan *plan, hone__conv_blocked_plan *p) {
+    const hone__conv_desc *d = &plan->desc;
+    const size_t vw = plan->ops->vw, cg = d->c / d->groups, kg = d->k / d->groups;
+    p->lanes = vw;
+    p->groups = d->groups;
+    p->cg = cg;
+    p->kg = kg;
+    if (d->groups == 1 || (cg % vw == 0 && kg % vw == 0))
+        return true;
+    if (cg != kg || vw % cg != 0)
+        return false;
+    if (plan->ops->blocked_tile_half && cg <= vw / 2)
+        p->lanes = vw / 2;
+    p->cg = p->kg = p->lanes;
+    p->groups = hone__conv_ceil(d->c, p->lanes);
+    return true;
+}
+
+static void blocked_split(hone__conv_plan *plan, hone__conv_blocked_plan *p) {
+    const hone__conv_desc *d = &p->flat;
+    const size_t threads = (size_t)plan->n_threads, pixels = d->oh * d->ow;
+    const size_t outer = d->n * p->groups;
+    /* Threads share pixels, so that each finds its own in the next layer; or, where few pixels meet many weights,
+     * panels, so that each reads a part of the weights only. */
+    size_t chunks = 1, jchunks = 1;
+    if (threads > 1) {
+        if (pixels >= MANY_PIXELS || p->n_panel < 2 * threads)
+            chunks = hone__min_size(p->units, threads * TASKS_PER_THREAD / (outer >= threads ? 2 : 1));
+        if (chunks < 2 * threads && outer < 2 * threads)
+            jchunks = hone__min_size(p->n_panel, hone__conv_ceil(threads * TASKS_PER_THREAD, chunks));
+    }
+    p->n_chunk = hone__max_size(1, chunks >= threads ? chunks / threads * threads : chunks);
+    p->n_jchunk = hone__max_size(1, jchunks >= threads ? jchunks / threads * threads : jchunks);
+    const size_t panel = p->cg * d->r * d->s * 2 * plan->ops->vw * sizeof(float);
+    p->panels_outer = panel * hone__conv_ceil(p->n_panel, p->n_jchunk) > PANEL_BYTES;
+}
+
+bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
+    hone__conv_blocked_plan *p = &plan->blocked;
+    const hone__conv_ops *ops = plan->ops;
+    p->flat = plan->desc;
+    hone__conv_desc *d = &p->flat;
+    if (!blocked_groups(plan, p))
+        return false;
+    if (hone__conv_blocked_pointwise_applicable(d)) {
+        d->w = d->ow = d->h * d->w;
+        d->h = d->oh = 1;
+    }
+    const bool is_nchw = d->x_layout == HONE_CONV_LAYOUT_NCHW;
+    p->block = is_nchw ? d->c : ops->vw;
+    p->x_plane = d->h * d->w * (is_nchw ? 1 : ops->vw);
+    p->y_plane = d->oh * d->ow * ops->vw;
+    hone__conv_inside(d->h, d->oh, d->r, d->stride_h, d->dil_h, d->pad_top, &p->row_lo, &p->row_hi);
+    hone__conv_inside(d->w, d->ow, d->s, d->stride_w, d->dil_w, d->pad_left, &p->col_lo, &p->col_hi);
+    const size_t inside = hone__max_size(1, p->col_hi - p->col_lo);
+    p->tile = hone__conv_ceil(inside, hone__conv_ceil(inside, ops->cv_mr));
+    p->units = d->oh == 1 ? hone__conv_ceil(d->ow, p->tile) : d->oh;
+    if (d->oh == 1 && (p->col_lo > 0 || p->col_hi < d->ow))
+        p->units = 1; /* a single row with borders is not cut */
+    p->n_panel = hone__conv_ceil(p->kg, 2 * p->lanes);
+    blocked_split(plan, p);
+    size_t floats;
+    if (!hone__conv_product(p->groups * p->n_panel * 2 * p->lanes, p->cg, d->r, d->s, &floats) ||
+        !hone__conv_bytes(floats, &plan->packed_size))
+        return false;
+    plan->n_phases = 1;
+    plan->workspace_size = 0;
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_BLOCKED << 56 | (uint64_t)is_nchw;
+    return true;
+}
+
+/* Vectors in panel j of a group: two, or one. */
+static size_t blocked_vectors(const hone__conv_blocked_plan *p, size_t j) {
+    return p->kg - j * 2 * p->lanes > p->lanes ? 2 : 1;
+}
+
+/* Input channels of a group that exist: a joined last group may have fewer. Lanes past the last channel are not read.
+ */
+static size_t blocked_depth(const hone__conv_plan *plan, size_t group) {
+    return hone__min_size(plan->blocked.cg, plan->desc.c - group * plan->blocked.cg);
+}
+
+/* Weight of output channel k for input channel c, both counted inside a joined group; 0 between the real groups. */
+static float blocked_weight(const hone__conv_plan *plan, const float *w, size_t group, size_t k, size_t c, size_t tap) {
+    const hone__conv_desc *d = &plan->desc;
+    const size_t taps = d->r * d->s, kg = d->k / d->groups, cg = d->c / d->groups;
+    const size_t k_all = group * plan->blocked.kg + k, c_all = group * plan->blocked.cg + c;
+    if (k >= plan->blocked.kg || k_all >= d->k || c_all >= d->c || k_all / kg != c_all / cg)
+        return 0.0f;
+    return w[(k_all * cg + c_all % cg) * taps + tap];
+}
+
+/* [group][panel][block][r][s][channel][vectors]; panels stand at multiples of a full one. */
+void hone__conv_blocked_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const size_t taps = plan->desc.r * plan->desc.s, full = p->cg * taps * 2 * p->lanes;
+    for (size_t g = 0; g < p->groups; g++)
+        for (size_t j = 0; j < p->n_panel; j++) {
+            const size_t depth = blocked_depth(plan, g);
+            float *to = packed + (g * p->n_panel + j) * full;
+            const size_t width = blocked_vectors(p, j) * p->lanes;
+            for (size_t c0 = 0; c0 < depth; c0 += p->block)
+                for (size_t t = 0; t < taps; t++)
+                    for (size_t c = c0; c < hone__min_size(depth, c0 + p->block); c++)
+                        for (size_t k = 0; k < width; k++)
+                            *to++ = blocked_weight(plan, w, g, j * 2 * p->lanes + k, c, t);
+        }
+}
+
+size_t hone__conv_blocked_tasks(const hone__conv_plan *plan, size_t phase) {
+    (void)phase;
+    return plan->desc.n * plan->blocked.groups * plan->blocked.n_jchunk * plan->blocked.n_chunk;
+}
+
+/* ---- run ---- */
+
+/* What a task works on: one image and group. */
+typedef struct blocked_job {
+    const hone__conv_args *args;
+    const hone__conv_plan *plan;
+    const hone__conv_blocked_plan *p;
+    const float *x, *w, *z, *bias;
+    float *y;
+    size_t depth;  /* input channels of the group */
+    size_t k_left; /* output channels that exist from the group's first */
+} blocked_job;
+
+/* Tile of m pixels from (oh, ow): along the row, or down the column. */
+static void blocked_call(const blocked_job *job, size_t j, size_t oh, size_t ow, size_t m, bool is_column) {
+    const hone__conv_blocked_plan *p = job->p;
+    const hone__conv_desc *d = &p->flat;
+    const hone__conv_ops *ops = job->plan->ops;
+    const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = j * 2 * p->lanes;
+    const size_t y_at = (oh * d->ow + ow) * ops->vw + k0 / ops->vw * p->y_plane;
+    hone__conv_btile t = {.block = p->block, .n_c = job->depth, .kernel_h = d->r, .kernel_w = d->s, .act = &d->act};
+    t.n_r = hone__conv_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, &t.r0);
+    t.n_s = hone__conv_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, ow, &t.s0);
+    if (t.n_r == 0 || t.n_s == 0)
+        t.n_r = t.n_s = t.r0 = t.s0 = 0;
+    const ptrdiff_t ih = (ptrdiff_t)(oh * d->stride_h + t.r0 * d->dil_h) - (ptrdiff_t)d->pad_top;
+    const ptrdiff_t iw = (ptrdiff_t)(ow * d->stride_w + t.s0 * d->dil_w) - (ptrdiff_t)d->pad_left;
+    t.x = t.n_r ? job->x + (ih * (ptrdiff_t)d->w + iw) * (ptrdiff_t)px : job->x;
+    t.w = job->w + j * p->cg * d->r * d->s * 2 * p->lanes;
+    t.cs = px == 1 ? (ptrdiff_t)p->x_plane : 1;
+    t.bs = (ptrdiff_t)p->x_plane;
+    t.ms = (ptrdiff_t)((is_column ? d->stride_h * d->w : d->stride_w) * px);
+    t.rs = (ptrdiff_t)(d->dil_h * d->w * px);
+    t.ss = (ptrdiff_t)(d->dil_w * px);
+    t.y_ms = is_column ? d->ow * ops->vw : ops->vw;
+    t.y_plane = p->y_plane;
+    t.y = job->y + y_at;
+    t.z = job->z ? job->z + y_at : NULL;
+    t.bias = job->bias ? job->bias + k0 : NULL;
+    t.n_k = job->k_left > k0 ? job->k_left - k0 : 0;
+    if (p->lanes == ops->vw)
+        ops->blocked_tile(m, blocked_vectors(p, j), &t);
+    else
+        ops->blocked_tile_half(m, blocked_vectors(p, j), &t);
+}
+
+/* Panels [j0, j1) of one tile. */
+static void blocked_panels(const blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t m,
+                           bool is_column) {
+    for (size_t j = j0; j < j1; j++)
+        blocked_call(job, j, oh, ow, m, is_column);
+}
+
+/* Rows [begin, end) of output, or those tiles of the one row. */
+static void blocked_rows(const blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end) {
+    const hone__conv_blocked_plan *p = job->p;
+    const hone__conv_desc *d = &p->flat;
+    if (d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow) {
+        for (size_t u = begin; u < end; u++)
+            blocked_panels(job, j0, j1, 0, u * p->tile, hone__min_size(p->tile, d->ow - u * p->tile), false);
+        return;
+    }
+    if (d->oh == 1)
+        end = begin + 1;
+    for (size_t oh = begin; oh < end; oh++)
+        for (size_t ow = p->col_lo; ow < p->col_hi; ow += p->tile)
+            blocked_panels(job, j0, j1, oh, ow, hone__min_size(p->tile, p->col_hi - ow), false);
+    const size_t mr = job->plan->ops->cv_mr;
+    for (size_t ow = 0; ow < d->ow; ow++) {
+        if (ow == p->col_lo)
+            ow = p->col_hi;
+        if (ow >= d->ow)
+            break;
+        for (size_t oh = begin; oh < end;) {
+            const bool is_inside = oh >= p->row_lo && oh < p->row_hi;
+            const size_t m = is_inside ? hone__min_size(mr, hone__min_size(end, p->row_hi) - oh) : 1;
+            blocked_panels(job, j0, j1, oh, ow, m, m > 1);
+            oh += m;
+        }
+    }
+}
+
+void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
+    (void)phase;
+    (void)thread;
+    const hone__conv_plan *plan = args->plan;
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const hone__conv_desc *d = &p->flat;
+    const size_t vw = plan->ops->vw;
+    /* Chunks of pixels vary slowest: a thread's share is one band of the image, whatever the channels. */
+    const size_t jc = task % p->n_jchunk, g = task / p->n_jchunk % p->groups;
+    const size_t rest = task / p->n_jchunk / p->groups, chunk = rest % p->n_chunk, image = rest / p->n_chunk;
+    const size_t begin = p->units * chunk / p->n_chunk, end = p->units * (chunk + 1) / p->n_chunk;
+    const size_t j0 = p->n_panel * jc / p->n_jchunk, j1 = p->n_panel * (jc + 1) / p->n_jchunk;
+    const size_t k0 = g * p->kg, c0 = g * p->cg,
+                 x_size =
+                     d->x_layout == HONE_CONV_LAYOUT_NCHW ? d->c * p->x_plane : hone__conv_ceil(d->c, vw) * p->x_plane;
+    const size_t y_at = (image * hone__conv_ceil(d->k, vw) + k0 / vw) * p->y_plane + k0 % vw;
+    blocked_job job = {.args = args, .plan = plan, .p = p, .depth = blocked_depth(plan, g), .k_left = d->k - k0};
+    job.x = args->x + image * x_size + c0 / vw * p->x_plane + c0 % vw;
+    job.w = args->packed + g * p->n_panel * p->cg * d->r * d->s * 2 * p->lanes;
+    job.y = args->y + y_at;
+    job.z = args->z ? args->z + y_at : NULL;
+    job.bias = args->bias ? args->bias + k0 : NULL;
+    if (!p->panels_outer) {
+        blocked_rows(&job, j0, j1, begin, end);
+        return;
+    }
+    for (size_t j = j0; j < j1; j++)
+        blocked_rows(&job, j, j + 1, begin, end);
+}
