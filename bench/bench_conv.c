@@ -168,8 +168,16 @@ static void measure(const options *o, const hone__conv_desc *d, entry *e, size_t
     for (size_t i = 0; i < n; i++) {
         const hone__conv_desc *own = &e[i].plan.desc;
         const bool is_blocked = own->layout == HONE_CONV_LAYOUT_BLOCKED;
-        hone__conv_args args = {&e[i].plan, own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x, e[i].packed,
-                                e[i].table, bias, NULL, is_blocked ? yb : i ? y : ref, work};
+        hone__conv_args args = {&e[i].plan,
+                                own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x,
+                                e[i].packed,
+                                e[i].table,
+                                bias,
+                                NULL,
+                                is_blocked ? yb
+                                : i        ? y
+                                           : ref,
+                                work};
         if (i == 0 || e[i].is_used)
             run_once(&args, pool);
         if (is_blocked)
@@ -182,8 +190,9 @@ static void measure(const options *o, const hone__conv_desc *d, entry *e, size_t
             if (!e[i].is_used || (round > 1 && e[i].ms > 3 * best))
                 continue;
             const hone__conv_desc *own = &e[i].plan.desc;
-            hone__conv_args args = {&e[i].plan, own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x, e[i].packed,
-                                    e[i].table, bias, NULL, own->layout == HONE_CONV_LAYOUT_BLOCKED ? yb : y, work};
+            hone__conv_args args = {
+                &e[i].plan, own->x_layout == HONE_CONV_LAYOUT_BLOCKED ? xb : x, e[i].packed, e[i].table, bias,
+                NULL,       own->layout == HONE_CONV_LAYOUT_BLOCKED ? yb : y,   work};
             e[i].ms = fmin(e[i].ms, run_once(&args, pool));
             best = fmin(best, e[i].ms);
         }

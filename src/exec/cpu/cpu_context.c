@@ -46,15 +46,13 @@ void hone__cpu_context_destroy(hone__exec_context *ctx) {
 
 static size_t count_args(const hone__exec_plan *plan) {
     size_t n = 0;
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const hone__node *node = plan->model->nodes[plan->steps[i].node].node;
-        n += node->n_inputs + node->n_outputs;
-    }
+    for (size_t i = 0; i < plan->n_steps; i++)
+        n += plan->steps[i].n_in + plan->steps[i].n_out;
     return n;
 }
 
 static bool alloc_arrays(hone__exec_context *ctx, const hone__exec_plan *plan) {
-    size_t n_values = hone__graph_value_count(ctx->model->graph), n_steps = plan->n_steps;
+    size_t n_values = plan->n_ids, n_steps = plan->n_steps;
     hone__arena *arena = &ctx->arena;
     ctx->tensors = hone__arena_calloc(arena, n_values, sizeof *ctx->tensors);
     ctx->actual = hone__arena_calloc(arena, n_values, sizeof *ctx->actual);
@@ -71,10 +69,11 @@ static bool alloc_arrays(hone__exec_context *ctx, const hone__exec_plan *plan) {
 /* Pointers of every value: constants now, planned ones into the block; inputs and outputs at each run. */
 static void fill_tensors(hone__exec_context *ctx) {
     const hone__exec_plan *plan = ctx->plan;
-    size_t n_values = hone__graph_value_count(ctx->model->graph);
-    for (size_t i = 0; i < n_values; i++) {
-        const hone__shape_value *value = &plan->shapes.values[i];
-        ctx->tensors[i] = value->desc;
+    for (uint32_t i = 0; i < plan->n_ids; i++) {
+        const hone__shape_value *value = &plan->shapes.values[i < plan->n_values ? i : i - plan->n_values];
+        if (i >= plan->n_values && plan->value_buffer[i] == HONE_NO_BUFFER)
+            continue; /* its other layout is not asked for */
+        ctx->tensors[i] = hone__cpu_plan_desc(plan, i);
         if (value->known != HONE_KNOWN_NOTHING && value->desc.dtype != HONE_DTYPE_STRING)
             ctx->actual[i] = &ctx->tensors[i];
         else if (value->known == HONE_KNOWN_DATA)
@@ -89,12 +88,10 @@ static void fill_tensors(hone__exec_context *ctx) {
     }
     size_t at = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
-        const hone__node *node = ctx->model->nodes[plan->steps[i].node].node;
+        const hone__cpu_step *step = &plan->steps[i];
         ctx->arg_begin[i] = at;
-        for (size_t k = 0; k < node->n_inputs; k++)
-            ctx->args[at++] = node->inputs[k] ? &ctx->tensors[node->inputs[k]->id] : NULL;
-        for (size_t k = 0; k < node->n_outputs; k++)
-            ctx->args[at++] = node->outputs[k] ? &ctx->tensors[node->outputs[k]->id] : NULL;
+        for (size_t k = 0; k < step->n_in + step->n_out; k++)
+            ctx->args[at++] = step->ids[k] == HONE_NO_BUFFER ? NULL : &ctx->tensors[step->ids[k]];
     }
 }
 
@@ -120,7 +117,8 @@ static hone_status run_timed(hone__exec_context *ctx, uint32_t step, int worker,
         return hone__cpu_run_step(ctx, step, worker, pool, error);
     uint64_t start = hone__now_ns();
     hone_status status = hone__cpu_run_step(ctx, step, worker, pool, error);
-    ctx->node_ms[ctx->plan->steps[step].node] = hone__ms_since(start);
+    const hone__cpu_step *done = &ctx->plan->steps[step];
+    ctx->node_ms[done->node] = hone__ms_since(start) + (done->adds_time ? ctx->node_ms[done->node] : 0.0);
     return status;
 }
 
@@ -202,7 +200,7 @@ static void set_arguments(hone__exec_context *ctx, const hone_tensor *const *inp
 static hone_status deliver(hone__exec_context *ctx, size_t i, hone_tensor *output, hone_tensor **produced,
                            hone_error *error) {
     const hone__value *value = ctx->model->graph->outputs[i];
-    const hone_tensor *from = ctx->actual[value->id];
+    const hone_tensor *from = ctx->actual[ctx->plan->output_ids[i]];
     HONE_FAIL_IF(!from, error, HONE_ERROR_INTERNAL, "output \"%s\" was not computed", value->name);
     if (!output)
         return hone_tensor_clone(from, produced, error);

@@ -9,6 +9,7 @@
 #include "exec/cpu/cpu_activation.h"
 #include "exec/cpu/cpu_registry.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* ---- attributes ---- */
@@ -164,6 +165,33 @@ static hone_status describe(hone__cpu_plan *ctx, hone__conv_desc *d) {
     return HONE_OK;
 }
 
+/* First layers have too few channels for a block: they read NCHW and write blocked. */
+static void set_blocked(const hone__cpu_plan *ctx, hone__conv_desc *d) {
+    d->layout = HONE_CONV_LAYOUT_BLOCKED;
+    d->x_layout = d->groups == 1 && d->c <= 4 && d->c < ctx->block ? HONE_CONV_LAYOUT_NCHW : HONE_CONV_LAYOUT_BLOCKED;
+}
+
+static const hone__cpu_blocked conv_form = {.name = "f32_conv"};
+
+/* The gain is the cost model's, the best algorithm of either layout. */
+static const hone__cpu_blocked *blocked(const void *state_, hone__cpu_plan *ctx) {
+    const hone__conv_state *state = state_;
+    hone__conv_desc plain;
+    if (!state->weights || ctx->in[0]->rank != 4 || describe(ctx, &plain) != HONE_OK)
+        return NULL; /* plan says what is wrong */
+    plain.act = state->act;
+    hone__conv_desc desc = plain;
+    set_blocked(ctx, &desc);
+    const double cost = hone__conv_least_cost(ctx->config, &desc);
+    if (!(cost < HUGE_VAL))
+        return NULL;
+    ctx->blocked_inputs = desc.x_layout == HONE_CONV_LAYOUT_BLOCKED ? 1u : 0u;
+    if (ctx->n_in > 3 && ctx->in[3])
+        ctx->blocked_inputs |= 1u << 3;
+    ctx->gain = hone__conv_least_cost(ctx->config, &plain) - cost;
+    return &conv_form;
+}
+
 static const hone_tensor *optional(const hone_tensor *const *in, size_t n, size_t i) { return i < n ? in[i] : NULL; }
 
 static hone_status name_kernel(hone__cpu_plan *ctx, const hone__conv_choice *choice) {
@@ -180,6 +208,8 @@ static hone_status plan(const void *state_, hone__cpu_plan *ctx) {
     hone__conv_desc desc;
     HONE_TRY(describe(ctx, &desc));
     desc.act = state->act;
+    if (ctx->block)
+        set_blocked(ctx, &desc);
     const hone_tensor *bias = optional(ctx->in, ctx->n_in, 2), *z = optional(ctx->in, ctx->n_in, 3);
     HONE_FAIL_IF(bias && hone__tensor_count(bias) != (int64_t)desc.k, ctx->error, HONE_ERROR_SHAPE,
                  "the bias has %lld elements for %zu output channels", (long long)hone__tensor_count(bias), desc.k);
@@ -251,9 +281,9 @@ static hone_status run(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "Conv", 0, 0, "f32_conv", match, hone__conv_prepare, hone__conv_release, plan, run,
-     hone__conv_reads_unaligned},
+    {"", "Conv", 0, 0, "f32_conv", match, hone__conv_prepare, hone__conv_release, plan, run, hone__conv_reads_unaligned,
+     blocked},
     {"hone", "FusedConv", 0, 0, "f32_conv", match, hone__conv_prepare, hone__conv_release, plan, run,
-     hone__conv_reads_unaligned},
+     hone__conv_reads_unaligned, blocked},
 };
 const hone__cpu_kernel_family hone__cpu_family_conv = {"conv", rows, sizeof rows / sizeof rows[0]};

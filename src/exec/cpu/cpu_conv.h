@@ -57,6 +57,8 @@ hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, cons
 /* Life of the state of Conv and FusedConv, of any number of dimensions. */
 hone_status hone__conv_prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state);
 void hone__conv_release(void *state);
+/* The least estimated seconds of the algorithms that could be picked; HUGE_VAL: none. */
+double hone__conv_least_cost(const hone__cpu_config *config, const hone__conv_desc *desc);
 void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot);
 /* Weights of a plan's family, packed at the first call. */
 hone_status hone__conv_packed(hone__conv_state *state, const hone__conv_plan *plan, const float **out,

@@ -12,6 +12,7 @@
 #include "base/mapping.h"
 #include "base/strbuf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,6 +56,14 @@ static candidate *cheapest(candidate *c, size_t n) {
         if (c[i].cost < best->cost)
             best = &c[i];
     return best;
+}
+
+double hone__conv_least_cost(const hone__cpu_config *config, const hone__conv_desc *desc) {
+    candidate *c = hone__calloc(MAX_ALGOS, sizeof *c);
+    const size_t n = c ? list_candidates(config, desc, c) : 0;
+    const double cost = n ? cheapest(c, n)->cost : HUGE_VAL;
+    hone__free(c);
+    return cost;
 }
 
 void hone__conv_slot_free(const hone__conv_state *state, hone__conv_slot *slot) {
@@ -174,9 +183,11 @@ static float *bench_floats(size_t n) {
 }
 
 static bool bench_init(bench *b, const hone__conv_desc *d, bool has_bias, bool has_z, size_t workspace) {
-    const size_t y = d->n * d->k * d->oh * d->ow;
-    *b = (bench){bench_floats(d->n * d->c * d->h * d->w), bench_floats(y), has_z ? bench_floats(y) : NULL,
-                 has_bias ? bench_floats(d->k) : NULL, hone__malloc_aligned(workspace + 64)};
+    /* Rounded up to the blocks of either layout. */
+    const size_t y = d->n * hone__round_up(d->k, 16) * d->oh * d->ow;
+    *b = (bench){bench_floats(d->n * hone__round_up(d->c, 16) * d->h * d->w), bench_floats(y),
+                 has_z ? bench_floats(y) : NULL, has_bias ? bench_floats(d->k) : NULL,
+                 hone__malloc_aligned(workspace + 64)};
     return b->x && b->y && b->workspace && (b->z || !has_z) && (b->bias || !has_bias);
 }
 
@@ -307,9 +318,10 @@ cleanup:
 
 static void choice_key(const hone__cpu_config *config, const hone__conv_desc *d, const char *isa, char *key,
                        size_t size) {
-    snprintf(key, size, "Conv f32 %s t%d n%zu c%zu %zux%zu k%zu %zux%zu s%zux%zu d%zux%zu p%zux%zu o%zux%zu g%zu a%d",
-             isa, config->n_threads, d->n, d->c, d->h, d->w, d->k, d->r, d->s, d->stride_h, d->stride_w, d->dil_h,
-             d->dil_w, d->pad_top, d->pad_left, d->oh, d->ow, d->groups, (int)d->act.kind);
+    snprintf(key, size,
+             "Conv f32 %s t%d n%zu c%zu %zux%zu k%zu %zux%zu s%zux%zu d%zux%zu p%zux%zu o%zux%zu g%zu a%d l%d%d", isa,
+             config->n_threads, d->n, d->c, d->h, d->w, d->k, d->r, d->s, d->stride_h, d->stride_w, d->dil_h, d->dil_w,
+             d->pad_top, d->pad_left, d->oh, d->ow, d->groups, (int)d->act.kind, (int)d->x_layout, (int)d->layout);
 }
 
 static hone_status choose(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_desc *desc, bool has_bias,

@@ -1,6 +1,7 @@
 /* Binds the elementwise operators to kernels/eltwise: unary functions and activations, binary
  * arithmetic, comparisons and logic with numpy broadcasting, variadic Sum/Mean/Max/Min, Where, Cast. */
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_blocked.h"
 #include "exec/cpu/cpu_broadcast.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/eltwise/eltwise.h"
@@ -594,11 +595,20 @@ static hone_status prepare_not(hone__cpu_prepare *ctx, const hone__node *node, v
 /* ---- rows ---- */
 
 #define UNARY_ROW(domain_, op_, min_)                                                                                  \
-    { domain_, op_, min_, HONE_ANY_VERSION, "f32_unary", match_unary, prepare_unary, NULL, plan_unary, run_unary }
+    {                                                                                                                  \
+        domain_, op_, min_, HONE_ANY_VERSION, "f32_unary", match_unary, prepare_unary, NULL, plan_unary, run_unary,    \
+            NULL, hone__cpu_blocked_same                                                                               \
+    }
 #define BINARY_ROW(op_, min_)                                                                                          \
-    { "", op_, min_, HONE_ANY_VERSION, "binary", match_arithmetic, NULL, NULL, plan_binary, run_binary }
+    {                                                                                                                  \
+        "", op_, min_, HONE_ANY_VERSION, "binary", match_arithmetic, NULL, NULL, plan_binary, run_binary, NULL,        \
+            hone__cpu_blocked_binary                                                                                   \
+    }
 #define VARIADIC_ROW(op_)                                                                                              \
-    { "", op_, 8, HONE_ANY_VERSION, "variadic", match_arithmetic, NULL, NULL, plan_variadic, run_variadic }
+    {                                                                                                                  \
+        "", op_, 8, HONE_ANY_VERSION, "variadic", match_arithmetic, NULL, NULL, plan_variadic, run_variadic, NULL,     \
+            hone__cpu_blocked_same                                                                                     \
+    }
 #define COMPARE_ROW(op_, match_)                                                                                       \
     { "", op_, 7, HONE_ANY_VERSION, "compare", match_, NULL, NULL, plan_compare, run_binary }
 
@@ -630,7 +640,8 @@ static const hone__cpu_kernel rows[] = {
     UNARY_ROW("com.microsoft", "Gelu", 1),
     UNARY_ROW("com.microsoft", "QuickGelu", 1),
     UNARY_ROW("com.microsoft", "FastGelu", 1),
-    {"", "Clip", 6, HONE_ANY_VERSION, "f32_clip", match_clip, prepare_clip, NULL, plan_unary, run_unary},
+    {"", "Clip", 6, HONE_ANY_VERSION, "f32_clip", match_clip, prepare_clip, NULL, plan_unary, run_unary, NULL,
+     hone__cpu_blocked_same},
     BINARY_ROW("Add", 7),
     BINARY_ROW("Sub", 7),
     BINARY_ROW("Mul", 7),

@@ -77,6 +77,10 @@ typedef struct hone__cpu_plan {
     const char *detail;    /* free text for the report (how long each candidate took), or NULL */
     void *plan_state;
     hone_error *error;
+    /* The channel-blocked layout (cpu_layout.h). block: channels in a block, 0 when the node runs on plain tensors. */
+    size_t block;
+    uint32_t blocked_inputs; /* set by `blocked`: bit i, input i is wanted blocked; the others plain */
+    double gain;             /* set by `blocked`: estimated seconds saved by the blocked form */
 } hone__cpu_plan;
 
 typedef struct hone__cpu_run {
@@ -90,6 +94,14 @@ typedef struct hone__cpu_run {
     hone_error *error;
 } hone__cpu_run;
 
+/* How a node runs when its outputs (and the inputs it says) are blocked. */
+typedef struct hone__cpu_blocked {
+    const char *name;
+    bool is_physical; /* plan and run see blocked tensors as they lie: [n, c/block, h, w, block]; else logical shapes */
+    hone_status (*plan)(const void *state, hone__cpu_plan *ctx); /* NULL: the row's own */
+    hone_status (*run)(hone__cpu_run *ctx);                      /* NULL: the row's own */
+} hone__cpu_blocked;
+
 typedef struct hone__cpu_kernel {
     const char *domain, *op;  /* "" is ai.onnx */
     int since_min, since_max; /* of the operator's row (op->since), inclusive; 0, 0: any */
@@ -102,6 +114,9 @@ typedef struct hone__cpu_kernel {
     /* Whether constant input i may lie unaligned for its type, as views of a file do (because it is packed, or copied
      * by bytes). NULL: none may; the graph then gets an aligned copy. */
     bool (*reads_unaligned)(const hone__node *node, size_t i);
+    /* The form for blocked tensors, or NULL when these shapes have none; ctx is as for plan, ctx->block is set. The
+     * member may be NULL: never. */
+    const hone__cpu_blocked *(*blocked)(const void *state, hone__cpu_plan *ctx);
 } hone__cpu_kernel;
 
 /* A family file (cpu_conv.c, cpu_gemm.c, ...) exports one table; cpu_registry.c lists them. */

@@ -2,6 +2,7 @@
  * DepthToSpace and SpaceToDepth; and Gather, Pad and plain copies. Any type of whole bytes per element;
  * strings and packed types are left to the reference evaluators. */
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_blocked.h"
 #include "exec/cpu/cpu_registry.h"
 #include "exec/cpu/cpu_view.h"
 #include "kernels/move/move.h"
@@ -443,7 +444,8 @@ static const hone__cpu_kernel rows[] = {
     ROW("DepthToSpace", match_data, NULL, plan_depth, run_view),
     ROW("SpaceToDepth", match_data, NULL, plan_depth, run_view),
     ROW("Slice", match_slice, prepare_slice, plan_slice, run_slice),
-    {"", "Concat", 4, HONE_ANY_VERSION, "move", match_concat, NULL, NULL, plan_concat, run_concat},
+    {"", "Concat", 4, HONE_ANY_VERSION, "move", match_concat, NULL, NULL, plan_concat, run_concat, NULL,
+     hone__cpu_blocked_concat},
     {"", "Split", 2, HONE_ANY_VERSION, "move", match_split, NULL, NULL, plan_split, run_split},
     {"", "Gather", 1, HONE_ANY_VERSION, "move", match_gather, NULL, NULL, plan_gather, run_gather,
      gather_reads_unaligned},

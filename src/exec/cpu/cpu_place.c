@@ -41,10 +41,9 @@ static hone_status place_new(hone__exec_context *ctx, uint32_t id, hone_error *e
 
 hone_status hone__cpu_place_outputs(hone__exec_context *ctx, uint32_t at, hone_error *error) {
     const hone__cpu_step *step = &ctx->plan->steps[at];
-    const hone__node *node = ctx->model->nodes[step->node].node;
-    for (size_t i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i])
-            HONE_TRY(place_new(ctx, ctx->plan->value_buffer[node->outputs[i]->id], error));
+    for (size_t i = step->n_in; i < step->n_in + step->n_out; i++)
+        if (step->ids[i] != HONE_NO_BUFFER)
+            HONE_TRY(place_new(ctx, ctx->plan->value_buffer[step->ids[i]], error));
     return step->workspace == HONE_NO_BUFFER ? HONE_OK : place_new(ctx, step->workspace, error);
 }
 
@@ -82,21 +81,18 @@ static void free_buffer(hone__exec_context *ctx, uint32_t id) {
         }
 }
 
-static void free_ended(hone__exec_context *ctx, const hone__value *value, uint32_t step) {
-    if (!value || value->graph != ctx->model->graph)
+static void free_ended(hone__exec_context *ctx, uint32_t value, uint32_t step) {
+    if (value == HONE_NO_BUFFER)
         return;
-    uint32_t id = ctx->plan->value_buffer[value->id];
+    uint32_t id = ctx->plan->value_buffer[value];
     if (id != HONE_NO_BUFFER && ctx->plan->buffers[id].last == step)
         free_buffer(ctx, id);
 }
 
 void hone__cpu_free_after(hone__exec_context *ctx, uint32_t at) {
     const hone__cpu_step *step = &ctx->plan->steps[at];
-    const hone__node *node = ctx->model->nodes[step->node].node;
-    for (size_t i = 0; i < node->n_inputs; i++)
-        free_ended(ctx, node->inputs[i], at);
-    for (size_t i = 0; i < node->n_outputs; i++)
-        free_ended(ctx, node->outputs[i], at);
+    for (size_t i = 0; i < step->n_in + step->n_out; i++)
+        free_ended(ctx, step->ids[i], at);
     if (step->workspace != HONE_NO_BUFFER)
         free_buffer(ctx, step->workspace);
 }

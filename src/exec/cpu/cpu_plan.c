@@ -45,7 +45,7 @@ static hone_status join_buffer(builder *b, const hone__value *value, uint32_t id
 
 static hone_status add_value(builder *b, const hone__value *value, hone__place place, uint32_t step, uint32_t *out) {
     uint32_t id;
-    HONE_TRY(new_buffer(b, place, b->plan->shapes.values[value->id].desc.size, step, &id));
+    HONE_TRY(new_buffer(b, place, hone__cpu_plan_desc(b->plan, value->id).size, step, &id));
     if (out)
         *out = id;
     return join_buffer(b, value, id);
@@ -62,6 +62,69 @@ static hone_status need_buffer(builder *b, const hone__value *value) {
     return HONE_OK;
 }
 
+hone_tensor hone__cpu_plan_desc(const hone__exec_plan *plan, uint32_t id) {
+    const uint32_t value = id < plan->n_values ? id : id - (uint32_t)plan->n_values;
+    const hone_tensor *plain = &plan->shapes.values[value].desc;
+    if (plan->n_ids > plan->n_values && plan->layout.is_blocked[value] == (id == value))
+        return hone__cpu_layout_tensor(plain, plan->layout.block);
+    return *plain;
+}
+
+/* The ids that a node's step reads and writes, each value in its own layout; NULL when out of memory. */
+static uint32_t *step_ids(builder *b, const hone__node *node) {
+    uint32_t *ids = hone__arena_calloc(&b->plan->arena, node->n_inputs + node->n_outputs, sizeof *ids);
+    for (size_t i = 0; ids && i < node->n_inputs; i++)
+        ids[i] = node->inputs[i] ? node->inputs[i]->id : HONE_NO_BUFFER;
+    for (size_t i = 0; ids && i < node->n_outputs; i++)
+        ids[node->n_inputs + i] = node->outputs[i] ? node->outputs[i]->id : HONE_NO_BUFFER;
+    return ids;
+}
+
+static hone_status push_step(builder *b, const hone__cpu_step *step) {
+    hone__exec_plan *plan = b->plan;
+    if (!hone__grow((void **)&plan->steps, &plan->steps_capacity, plan->n_steps + 1, sizeof *plan->steps))
+        return hone__fail_memory(b->error, "the plan");
+    plan->steps[plan->n_steps++] = *step;
+    return HONE_OK;
+}
+
+/* The id of a value in the layout that is wanted; a step that reorders it is added where that does not exist yet. The
+ * step counts as part of node `index`. */
+static hone_status in_layout(builder *b, const hone__value *value, bool want_blocked, uint32_t index, bool adds_time,
+                             uint32_t *out) {
+    hone__exec_plan *plan = b->plan;
+    *out = value->id;
+    if (plan->n_ids == plan->n_values || plan->layout.is_blocked[value->id] == want_blocked)
+        return HONE_OK;
+    *out = value->id + (uint32_t)plan->n_values;
+    if (plan->value_buffer[*out] != HONE_NO_BUFFER)
+        return HONE_OK;
+    const uint32_t at = (uint32_t)plan->n_steps;
+    uint32_t id;
+    HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, hone__cpu_plan_desc(plan, *out).size, at, &id));
+    hone__cpu_buffer *buffer = &plan->buffers[id];
+    if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, 1, sizeof *buffer->values))
+        return hone__fail_memory(b->error, "the plan");
+    buffer->values[buffer->n_values++] = *out;
+    plan->value_buffer[*out] = id;
+    plan->buffers[plan->value_buffer[value->id]].last = at;
+    uint32_t *ids = hone__arena_calloc(&plan->arena, 2, sizeof *ids);
+    if (!ids)
+        return hone__fail_memory(b->error, "the plan");
+    ids[0] = value->id;
+    ids[1] = *out;
+    plan->layout.n_reorders[index]++;
+    return push_step(b, &(hone__cpu_step){.node = index,
+                                          .ids = ids,
+                                          .n_in = 1,
+                                          .n_out = 1,
+                                          .is_reorder = true,
+                                          .adds_time = adds_time,
+                                          .workspace = HONE_NO_BUFFER,
+                                          .kernel = "reorder",
+                                          .algorithm = ""});
+}
+
 static void touch(builder *b, const hone__value *value, uint32_t step) {
     hone__cpu_buffer *buffer = &b->plan->buffers[b->plan->value_buffer[value->id]];
     buffer->last = step;
@@ -72,14 +135,7 @@ static void touch(builder *b, const hone__value *value, uint32_t step) {
 /* Values of the outer graph that a node's subgraphs read. */
 static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t step);
 
-static hone_status touch_captured_node(builder *b, const hone__node *node, uint32_t step) {
-    for (size_t i = 0; i < node->n_inputs; i++) {
-        const hone__value *value = node->inputs[i];
-        if (value && value->graph == b->graph) {
-            HONE_TRY(need_buffer(b, value));
-            touch(b, value, step);
-        }
-    }
+static hone_status touch_attributes(builder *b, const hone__node *node, uint32_t step) {
     for (size_t i = 0; i < node->n_attrs; i++) {
         const hone__attr *attr = &node->attrs[i];
         if (attr->type == HONE_ATTR_GRAPH)
@@ -89,6 +145,17 @@ static hone_status touch_captured_node(builder *b, const hone__node *node, uint3
                 HONE_TRY(touch_captured(b, attr->graphs[k], step));
     }
     return HONE_OK;
+}
+
+static hone_status touch_captured_node(builder *b, const hone__node *node, uint32_t step) {
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const hone__value *value = node->inputs[i];
+        if (value && value->graph == b->graph) {
+            HONE_TRY(need_buffer(b, value));
+            touch(b, value, step);
+        }
+    }
+    return touch_attributes(b, node, step);
 }
 
 static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t step) {
@@ -102,8 +169,17 @@ static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t s
     return HONE_OK;
 }
 
-static hone_status touch_inputs(builder *b, const hone__node *node, uint32_t step) {
-    return touch_captured_node(b, node, step);
+/* Of a value that is read in its other layout, the use is counted and that layout's buffer lives on. */
+static hone_status touch_inputs(builder *b, const hone__node *node, const uint32_t *ids, uint32_t step) {
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const hone__value *value = node->inputs[i];
+        if (!value)
+            continue;
+        const uint32_t last = b->plan->buffers[b->plan->value_buffer[value->id]].last;
+        touch(b, value, ids[i] == value->id ? step : last);
+        b->plan->buffers[b->plan->value_buffer[ids[i]]].last = step;
+    }
+    return touch_attributes(b, node, step);
 }
 
 /* A view that needs no step: same bytes, another shape. */
@@ -119,9 +195,12 @@ static bool is_alias(const builder *b, const hone__node *node) {
            in->desc.size == out->desc.size && in->desc.dtype == out->desc.dtype && in->desc.kind == HONE_KIND_TENSOR;
 }
 
-static hone_status add_alias(builder *b, const hone__node *node) {
+static hone_status add_alias(builder *b, uint32_t index) {
+    const hone__node *node = b->model->nodes[index].node;
+    uint32_t source;
     HONE_TRY(need_buffer(b, node->inputs[0]));
-    uint32_t id = b->plan->value_buffer[node->inputs[0]->id];
+    HONE_TRY(in_layout(b, node->inputs[0], false, index, false, &source));
+    uint32_t id = b->plan->value_buffer[source];
     uint32_t last = b->plan->buffers[id].last;
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i]) {
@@ -139,6 +218,7 @@ void *hone__cpu_plan_alloc_packed(hone__cpu_plan *ctx, size_t size) {
 /* Asks the kernel's row for algorithm and workspace. */
 static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cpu_step *step, int8_t *inplace) {
     const hone__node *node = entry->node;
+    const hone__cpu_blocked *blocked = hone__cpu_layout_form(&b->plan->layout, step->node);
     const hone_tensor **in = hone__arena_calloc(&b->plan->arena, node->n_inputs, sizeof *in);
     const hone_tensor **out = hone__arena_calloc(&b->plan->arena, node->n_outputs, sizeof *out);
     if (!in || !out)
@@ -147,6 +227,22 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
         in[i] = node->inputs[i] ? &b->plan->shapes.values[node->inputs[i]->id].desc : NULL;
     for (size_t i = 0; i < node->n_outputs; i++)
         out[i] = node->outputs[i] ? &b->plan->shapes.values[node->outputs[i]->id].desc : NULL;
+    if (blocked && blocked->is_physical) {
+        hone_tensor *as_lies = hone__arena_calloc(&b->plan->arena, node->n_inputs + node->n_outputs, sizeof *as_lies);
+        if (!as_lies)
+            return hone__fail_memory(b->error, "the plan");
+        for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
+            if (step->ids[i] == HONE_NO_BUFFER)
+                continue;
+            as_lies[i] = hone__cpu_plan_desc(b->plan, step->ids[i]);
+            if (i < node->n_inputs)
+                in[i] = &as_lies[i];
+            else
+                out[i - node->n_inputs] = &as_lies[i];
+        }
+    }
+    hone_status (*plan_node)(const void *, hone__cpu_plan *) =
+        blocked && blocked->plan ? blocked->plan : entry->row->plan;
     hone__cpu_plan ctx = {.config = &b->model->cpu,
                           .node = node,
                           .in = in,
@@ -158,9 +254,10 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
                           .user = b->model,
                           .work = &b->model->work,
                           .inplace_input = -1,
+                          .block = blocked ? b->plan->layout.block : 0,
                           .error = b->error};
-    if (entry->row->plan) {
-        hone_status status = entry->row->plan(entry->state, &ctx);
+    if (plan_node) {
+        hone_status status = plan_node(entry->state, &ctx);
         if (status != HONE_OK) {
             hone__error_node(b->error, node->name);
             return status;
@@ -168,7 +265,8 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
     }
     step->plan_state = ctx.plan_state;
     step->workspace_size = ctx.workspace_size;
-    step->kernel = ctx.kernel ? ctx.kernel : entry->row->name;
+    step->run = blocked && blocked->run ? blocked->run : entry->row->run;
+    step->kernel = ctx.kernel ? ctx.kernel : blocked ? blocked->name : entry->row->name;
     step->algorithm = ctx.algorithm ? ctx.algorithm : "";
     step->detail = ctx.detail;
     *inplace = ctx.inplace_input;
@@ -178,24 +276,25 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
 
 /* The input's buffer may become the output's: the kernel can work in place, the bytes are the planner's, as
  * many as needed, and nothing reads them later. */
-static bool may_take_over(const builder *b, const hone__node *node, int8_t inplace) {
+static bool may_take_over(const builder *b, const hone__node *node, const uint32_t *ids, int8_t inplace) {
     if (inplace < 0 || !b->model->config.use_mem_reuse || (size_t)inplace >= node->n_inputs || !node->inputs[inplace])
         return false;
+    if (ids[inplace] != node->inputs[inplace]->id)
+        return false; /* the copy in the other layout may have further readers */
     const hone__cpu_buffer *buffer = &b->plan->buffers[b->plan->value_buffer[node->inputs[inplace]->id]];
-    const hone__shape_value *in = &b->plan->shapes.values[node->inputs[inplace]->id];
-    const hone__shape_value *out = &b->plan->shapes.values[node->outputs[0]->id];
-    return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in->desc.size == out->desc.size &&
-           buffer->size == out->desc.size;
+    const size_t in = hone__cpu_plan_desc(b->plan, ids[inplace]).size;
+    const size_t out = hone__cpu_plan_desc(b->plan, node->outputs[0]->id).size;
+    return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in == out && buffer->size == out;
 }
 
-static hone_status add_outputs(builder *b, const hone__node *node, uint32_t at, int8_t inplace) {
+static hone_status add_outputs(builder *b, const hone__node *node, const uint32_t *ids, uint32_t at, int8_t inplace) {
     for (size_t i = 0; i < node->n_outputs; i++) {
         const hone__value *value = node->outputs[i];
         if (!value)
             continue;
         if (!is_plain(&b->plan->shapes.values[value->id]))
             HONE_TRY(add_value(b, value, HONE_PLACE_RUNTIME, at, NULL));
-        else if (i == 0 && may_take_over(b, node, inplace))
+        else if (i == 0 && may_take_over(b, node, ids, inplace))
             HONE_TRY(join_buffer(b, value, b->plan->value_buffer[node->inputs[inplace]->id]));
         else
             HONE_TRY(add_value(b, value, HONE_PLACE_BLOCK, at, NULL));
@@ -207,10 +306,17 @@ static hone_status add_step(builder *b, uint32_t index) {
     hone__exec_plan *plan = b->plan;
     const hone__cpu_node *entry = &b->model->nodes[index];
     const hone__node *node = entry->node;
-    uint32_t at = (uint32_t)plan->n_steps;
-    if (!hone__grow((void **)&plan->steps, &plan->steps_capacity, plan->n_steps + 1, sizeof *plan->steps))
+    hone__cpu_step step = {.node = index,
+                           .ids = step_ids(b, node),
+                           .n_in = (uint32_t)node->n_inputs,
+                           .n_out = (uint32_t)node->n_outputs,
+                           .row = entry->row,
+                           .run = entry->row ? entry->row->run : NULL,
+                           .workspace = HONE_NO_BUFFER,
+                           .kernel = "reference",
+                           .algorithm = ""};
+    if (!step.ids)
         return hone__fail_memory(b->error, "the plan");
-    hone__cpu_step step = {.node = index, .workspace = HONE_NO_BUFFER, .kernel = "reference", .algorithm = ""};
     int8_t inplace = -1;
     bool shapes_known = true;
     for (size_t i = 0; i < node->n_inputs; i++)
@@ -224,16 +330,38 @@ static hone_status add_step(builder *b, uint32_t index) {
     for (size_t i = 0; i < node->n_outputs; i++)
         if (node->outputs[i])
             shapes_known &= is_plain(&plan->shapes.values[node->outputs[i]->id]);
+    const size_t n_before = plan->n_steps;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i])
+            HONE_TRY(in_layout(b, node->inputs[i], hone__cpu_layout_wants(&plan->layout, index, i), index,
+                               plan->n_steps > n_before, &step.ids[i]));
+    step.adds_time = plan->n_steps > n_before;
+    const uint32_t at = (uint32_t)plan->n_steps;
     step.is_dynamic = !shapes_known;
     plan->has_dynamic |= step.is_dynamic;
     if (entry->row && !step.is_dynamic)
         HONE_TRY(plan_kernel(b, entry, &step, &inplace));
-    HONE_TRY(touch_inputs(b, node, at));
-    HONE_TRY(add_outputs(b, node, at, inplace));
+    HONE_TRY(touch_inputs(b, node, step.ids, at));
+    HONE_TRY(add_outputs(b, node, step.ids, at, inplace));
     if (step.workspace_size)
         HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, step.workspace_size, at, &step.workspace));
     plan->node_step[index] = (int32_t)at;
-    plan->steps[plan->n_steps++] = step;
+    return push_step(b, &step);
+}
+
+/* The id of each graph output: a blocked one is reordered, as part of its producer. */
+static hone_status deliver_plain(builder *b) {
+    hone__exec_plan *plan = b->plan;
+    for (size_t i = 0; i < b->graph->n_outputs; i++) {
+        const hone__value *value = b->graph->outputs[i];
+        uint32_t index = 0;
+        while (plan->layout.block && index + 1 < b->model->n_nodes && b->model->nodes[index].node != value->producer)
+            index++;
+        HONE_TRY(need_buffer(b, value));
+        HONE_TRY(in_layout(b, value, false, index, true, &plan->output_ids[i]));
+        if (plan->output_ids[i] != value->id)
+            plan->buffers[plan->value_buffer[plan->output_ids[i]]].n_pending++;
+    }
     return HONE_OK;
 }
 
@@ -248,7 +376,7 @@ static bool is_computed(const builder *b, const hone__node *node) {
 static void place_outputs(builder *b) {
     for (size_t i = 0; i < b->graph->n_outputs; i++) {
         const hone__value *value = b->graph->outputs[i];
-        uint32_t id = b->plan->value_buffer[value->id];
+        uint32_t id = b->plan->value_buffer[b->plan->output_ids[i]];
         if (id == HONE_NO_BUFFER)
             continue;
         hone__cpu_buffer *buffer = &b->plan->buffers[id];
@@ -297,10 +425,9 @@ static hone_status build(builder *b) {
         plan->node_step[i] = -1;
         if (is_computed(b, node))
             continue;
-        HONE_TRY(is_alias(b, node) ? add_alias(b, node) : add_step(b, i));
+        HONE_TRY(is_alias(b, node) ? add_alias(b, i) : add_step(b, i));
     }
-    for (size_t i = 0; i < b->graph->n_outputs; i++)
-        HONE_TRY(need_buffer(b, b->graph->outputs[i]));
+    HONE_TRY(deliver_plain(b));
     place_outputs(b);
     return place_block(b);
 }
@@ -327,16 +454,21 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
     size_t n_values = hone__graph_value_count(graph);
     hone_status status = HONE_OK;
     pthread_mutex_lock(&model->plan_lock);
-    plan->value_buffer = hone__malloc((n_values + 1) * sizeof *plan->value_buffer);
+    plan->n_values = plan->n_ids = n_values;
+    plan->value_buffer = hone__malloc((2 * n_values + 1) * sizeof *plan->value_buffer);
+    plan->output_ids = hone__calloc(graph->n_outputs + 1, sizeof *plan->output_ids);
     plan->node_step = hone__calloc(model->n_nodes + 1, sizeof *plan->node_step);
     plan->output_in_place = hone__calloc(graph->n_outputs + 1, sizeof *plan->output_in_place);
-    if (!plan->value_buffer || !plan->node_step || !plan->output_in_place) {
+    if (!plan->value_buffer || !plan->node_step || !plan->output_in_place || !plan->output_ids) {
         status = hone__fail_memory(error, "the plan");
         goto cleanup;
     }
-    memset(plan->value_buffer, 0xFF, (n_values + 1) * sizeof *plan->value_buffer);
+    memset(plan->value_buffer, 0xFF, (2 * n_values + 1) * sizeof *plan->value_buffer);
     HONE_CHECK(check_output_names(&b));
     HONE_CHECK(hone__shape_eval_create(graph, inputs, &plan->shapes, error));
+    HONE_CHECK(hone__cpu_layout_assign(model, &plan->shapes, &plan->arena, &plan->layout, error));
+    if (plan->layout.block)
+        plan->n_ids = 2 * n_values;
     HONE_CHECK(build(&b));
     if (model->inter)
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
@@ -364,6 +496,7 @@ void hone__cpu_plan_destroy(hone__exec_plan *plan) {
     hone__free(plan->value_buffer);
     hone__free(plan->node_step);
     hone__free(plan->output_in_place);
+    hone__free(plan->output_ids);
     hone__shape_eval_deinit(&plan->shapes);
     hone__arena_deinit(&plan->arena);
     hone__free(plan);

@@ -4,6 +4,7 @@
 #ifndef HONE_EXEC_CPU_CPU_PLAN_H
 #define HONE_EXEC_CPU_CPU_PLAN_H
 
+#include "exec/cpu/cpu_layout.h"
 #include "exec/cpu/cpu_model.h"
 #include "exec/plan/memory_plan.h"
 #include "exec/plan/shape_eval.h"
@@ -32,7 +33,13 @@ typedef struct hone__cpu_buffer {
 enum { HONE_NO_BUFFER = UINT32_MAX };
 
 typedef struct hone__cpu_step {
-    uint32_t node;   /* index in model->nodes */
+    uint32_t node; /* index in model->nodes */
+    uint32_t *ids; /* values read, then values written; HONE_NO_BUFFER: omitted. See hone__exec_plan.n_values */
+    uint32_t n_in, n_out;
+    const hone__cpu_kernel *row; /* NULL: reference */
+    hone_status (*run)(hone__cpu_run *ctx);
+    bool is_reorder; /* no node's work: value ids[0] is copied into its other layout, ids[1] */
+    bool adds_time;  /* not the first step of its node */
     bool is_dynamic; /* shapes of outputs are found as it runs */
     bool is_copy;    /* a view whose bytes had to be copied: memcpy of input 0 */
     void *plan_state;
@@ -53,9 +60,13 @@ struct hone__exec_plan {
     size_t n_steps, steps_capacity;
     hone__cpu_buffer *buffers;
     size_t n_buffers, buffers_capacity;
-    uint32_t *value_buffer; /* [value count], HONE_NO_BUFFER for values without one */
-    int32_t *node_step;     /* [n_nodes], -1: no step */
-    bool *output_in_place;  /* [graph->n_outputs]: written by its step; else copied at the end */
+    size_t n_values;        /* of the graph. Id n_values + i is value i in the layout that it does not have itself */
+    size_t n_ids;           /* twice that, or n_values when no value is blocked */
+    uint32_t *value_buffer; /* [n_ids], HONE_NO_BUFFER for values without one */
+    hone__cpu_layout layout;
+    uint32_t *output_ids;  /* [graph->n_outputs] */
+    int32_t *node_step;    /* [n_nodes], -1: no step */
+    bool *output_in_place; /* [graph->n_outputs]: written by its step; else copied at the end */
     hone__mem_record *records;
     size_t n_records;
     hone__mem_result memory;
@@ -69,6 +80,9 @@ void hone__cpu_plan_destroy(hone__exec_plan *plan);
 
 /* alloc_packed of a hone__cpu_plan whose user is the model. */
 void *hone__cpu_plan_alloc_packed(hone__cpu_plan *ctx, size_t size);
+
+/* The tensor that stands behind an id: shape as it lies in memory, data only when constant. */
+hone_tensor hone__cpu_plan_desc(const hone__exec_plan *plan, uint32_t id);
 
 /* Fills n_deps and followers; cpu_plan_deps.c. */
 hone_status hone__cpu_plan_link_steps(hone__exec_plan *plan, hone_error *error);

@@ -86,29 +86,32 @@ static hone_status write_buffer(linker *l, uint32_t buffer, uint32_t step) {
     return push(l, users, step);
 }
 
-static hone_status read_value(linker *l, const hone__value *value, uint32_t step) {
-    if (!value || value->graph != l->plan->model->graph)
-        return HONE_OK;
-    uint32_t buffer = l->plan->value_buffer[value->id];
+static hone_status read_id(linker *l, uint32_t id, uint32_t step) {
+    uint32_t buffer = id == HONE_NO_BUFFER ? HONE_NO_BUFFER : l->plan->value_buffer[id];
     if (buffer == HONE_NO_BUFFER || l->plan->buffers[buffer].place == HONE_PLACE_INPUT ||
         l->plan->buffers[buffer].place == HONE_PLACE_CONST)
         return HONE_OK;
     return read_buffer(l, buffer, step);
 }
 
-static hone_status read_inputs(linker *l, const hone__node *node, uint32_t step);
+static hone_status read_value(linker *l, const hone__value *value, uint32_t step) {
+    return value && value->graph == l->plan->model->graph ? read_id(l, value->id, step) : HONE_OK;
+}
+
+static hone_status read_attributes(linker *l, const hone__node *node, uint32_t step);
 
 static hone_status read_captured(linker *l, const hone__graph *sub, uint32_t step) {
-    HONE_FOR_NODES(node, sub)
-    HONE_TRY(read_inputs(l, node, step));
+    HONE_FOR_NODES(node, sub) {
+        for (size_t i = 0; i < node->n_inputs; i++)
+            HONE_TRY(read_value(l, node->inputs[i], step));
+        HONE_TRY(read_attributes(l, node, step));
+    }
     for (size_t i = 0; i < sub->n_outputs; i++)
         HONE_TRY(read_value(l, sub->outputs[i], step));
     return HONE_OK;
 }
 
-static hone_status read_inputs(linker *l, const hone__node *node, uint32_t step) {
-    for (size_t i = 0; i < node->n_inputs; i++)
-        HONE_TRY(read_value(l, node->inputs[i], step));
+static hone_status read_attributes(linker *l, const hone__node *node, uint32_t step) {
     for (size_t i = 0; i < node->n_attrs; i++) {
         const hone__attr *attr = &node->attrs[i];
         if (attr->type == HONE_ATTR_GRAPH)
@@ -123,11 +126,13 @@ static hone_status read_inputs(linker *l, const hone__node *node, uint32_t step)
 static hone_status link_step(linker *l, uint32_t at) {
     const hone__exec_plan *plan = l->plan;
     const hone__cpu_step *step = &plan->steps[at];
-    const hone__node *node = plan->model->nodes[step->node].node;
-    HONE_TRY(read_inputs(l, node, at));
-    for (size_t i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i])
-            HONE_TRY(write_buffer(l, plan->value_buffer[node->outputs[i]->id], at));
+    for (size_t i = 0; i < step->n_in; i++)
+        HONE_TRY(read_id(l, step->ids[i], at));
+    if (!step->is_reorder)
+        HONE_TRY(read_attributes(l, plan->model->nodes[step->node].node, at));
+    for (size_t i = step->n_in; i < step->n_in + step->n_out; i++)
+        if (step->ids[i] != HONE_NO_BUFFER)
+            HONE_TRY(write_buffer(l, plan->value_buffer[step->ids[i]], at));
     if (step->workspace != HONE_NO_BUFFER)
         HONE_TRY(write_buffer(l, step->workspace, at));
     return HONE_OK;

@@ -2,6 +2,7 @@
  * reductions: cpu_reduce.c.) With three, the planes of a window are joined into one, which is then pooled. */
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_registry.h"
+#include "kernels/conv/conv_ops.h"
 #include "kernels/pooling/pooling.h"
 #include "ops/op_window.h"
 
@@ -17,6 +18,7 @@ typedef struct pool_plan {
     size_t plane;  /* floats per thread: the joined plane; 0 without depth */
     size_t buffer; /* floats per thread, the plane included */
     int n_threads;
+    const hone__conv_ops *ops; /* blocked form */
     const hone_pool_row *kernels;
     float *factors_d, *factors_h, *factors_w; /* AveragePool: 1 / elements that count, per output position */
 } pool_plan;
@@ -180,9 +182,73 @@ static hone_status run_pool(hone__cpu_run *ctx) {
     return HONE_OK;
 }
 
+/* ---- blocked ---- */
+
+/* Output rows [begin, end), counted over images, blocks and rows. */
+static void pool_blocked_range(void *arg, size_t begin, size_t end, int thread) {
+    const pool_args *a = arg;
+    const pool_plan *p = a->plan;
+    const hone_pool2d *s = &p->shape;
+    const size_t vw = p->ops->vw;
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        const size_t plane = t / (size_t)s->out_h, oh = t % (size_t)s->out_h;
+        const float *x = a->x + plane * (size_t)(s->in_h * s->in_w) * vw;
+        hone__conv_bpool at = {.rs = (ptrdiff_t)((size_t)(s->dilation_h * s->in_w) * vw),
+                               .ss = (ptrdiff_t)((size_t)s->dilation_w * vw),
+                               .is_max = !p->factors_h};
+        size_t r0, s0;
+        at.n_r = hone__conv_taps((size_t)s->in_h, (size_t)s->kernel_h, (size_t)s->stride_h, (size_t)s->dilation_h,
+                                 (size_t)s->pad_top, oh, &r0);
+        const size_t ih = oh * (size_t)s->stride_h + r0 * (size_t)s->dilation_h - (size_t)s->pad_top;
+        for (size_t ow = 0; ow < (size_t)s->out_w; ow++) {
+            at.n_s = hone__conv_taps((size_t)s->in_w, (size_t)s->kernel_w, (size_t)s->stride_w, (size_t)s->dilation_w,
+                                     (size_t)s->pad_left, ow, &s0);
+            const size_t iw = ow * (size_t)s->stride_w + s0 * (size_t)s->dilation_w - (size_t)s->pad_left;
+            at.x = at.n_r && at.n_s ? x + (ih * (size_t)s->in_w + iw) * vw : x;
+            at.y = a->y + (t * (size_t)s->out_w + ow) * vw;
+            at.factor = p->factors_h ? p->factors_h[oh] * p->factors_w[ow] : 0.0f;
+            p->ops->blocked_pool(&at);
+        }
+    }
+}
+
+static hone_status plan_pool_blocked(const void *state, hone__cpu_plan *ctx) {
+    HONE_TRY(plan_pool(state, ctx));
+    pool_plan *p = ctx->plan_state;
+    p->ops = hone__conv_ops_for(ctx->config->isa);
+    p->planes = ctx->in[0]->dims[0] * ((ctx->in[0]->dims[1] + (int64_t)ctx->block - 1) / (int64_t)ctx->block);
+    ctx->workspace_size = 0;
+    ctx->kernel = p->factors_h ? "f32_average_pool_blocked" : "f32_max_pool_blocked";
+    return HONE_OK;
+}
+
+static hone_status run_pool_blocked(hone__cpu_run *ctx) {
+    const pool_plan *p = ctx->plan_state;
+    const hone_pool2d *s = &p->shape;
+    pool_args args = {p, ctx->in[0]->data, ctx->out[0]->data, NULL};
+    const size_t unit = (size_t)(s->kernel_h * s->kernel_w * s->out_w) * p->ops->vw;
+    hone__pool_run_range(ctx->pool, (size_t)(p->planes * s->out_h), hone__bind_grain(unit, GRAIN_ELEMENTS),
+                         pool_blocked_range, &args);
+    return HONE_OK;
+}
+
+static const hone__cpu_blocked pool_form = {
+    .name = "f32_pool_blocked", .plan = plan_pool_blocked, .run = run_pool_blocked};
+
+static const hone__cpu_blocked *blocked_pool(const void *state, hone__cpu_plan *ctx) {
+    (void)state;
+    if (!ctx->in[0] || ctx->in[0]->rank != 4)
+        return NULL;
+    ctx->blocked_inputs = 1;
+    return &pool_form;
+}
+
 static const hone__cpu_kernel rows[] = {
-    {"", "MaxPool", 1, HONE_ANY_VERSION, "f32_max_pool", match_pool, NULL, NULL, plan_pool, run_pool},
-    {"", "AveragePool", 1, HONE_ANY_VERSION, "f32_average_pool", match_pool, NULL, NULL, plan_pool, run_pool},
+    {"", "MaxPool", 1, HONE_ANY_VERSION, "f32_max_pool", match_pool, NULL, NULL, plan_pool, run_pool, NULL,
+     blocked_pool},
+    {"", "AveragePool", 1, HONE_ANY_VERSION, "f32_average_pool", match_pool, NULL, NULL, plan_pool, run_pool, NULL,
+     blocked_pool},
 };
 
 const hone__cpu_kernel_family hone__cpu_family_pool = {"pool", rows, sizeof rows / sizeof rows[0]};

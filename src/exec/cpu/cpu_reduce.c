@@ -5,6 +5,7 @@
  * is either reduced (each run gives one value) or kept (each run is added to a row of accumulators);
  * what lies outside is walked by index. */
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_blocked.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/reduce/reduce.h"
@@ -304,7 +305,10 @@ static hone_status run_argmax(hone__cpu_run *ctx) {
 }
 
 #define REDUCE_ROW(op_)                                                                                                \
-    { "", op_, 1, HONE_ANY_VERSION, "f32_reduce", match_reduce, NULL, NULL, plan_reduce, run_reduce }
+    {                                                                                                                  \
+        "", op_, 1, HONE_ANY_VERSION, "f32_reduce", match_reduce, NULL, NULL, plan_reduce, run_reduce, NULL,           \
+            hone__cpu_blocked_global_average                                                                           \
+    }
 
 static const hone__cpu_kernel rows[] = {
     REDUCE_ROW("ReduceSum"),

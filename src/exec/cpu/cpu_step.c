@@ -198,11 +198,12 @@ cleanup:
     return status;
 }
 
-static hone_status run_dynamic(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor **in,
+static hone_status run_dynamic(hone__exec_context *ctx, const hone__cpu_step *step, const hone_tensor **in,
                                hone_tensor **out, int worker, hone__pool *pool, hone_error *error) {
+    const hone__cpu_node *entry = &ctx->model->nodes[step->node];
     const hone__node *node = entry->node;
     for (size_t i = 0; i < node->n_inputs; i++) /* what came from other dynamic steps lies elsewhere each time */
-        in[i] = node->inputs[i] ? ctx->actual[node->inputs[i]->id] : NULL;
+        in[i] = step->ids[i] == HONE_NO_BUFFER ? NULL : ctx->actual[step->ids[i]];
     bool done = false;
     if (entry->row)
         HONE_TRY(try_kernel_now(ctx, entry, in, out, pool, &done, error));
@@ -214,15 +215,17 @@ hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t at, int worker,
     const hone__cpu_node *entry = &ctx->model->nodes[step->node];
     const hone__node *node = entry->node;
     const hone_tensor **in = &ctx->args[ctx->arg_begin[at]];
-    hone_tensor **out = (hone_tensor **)(uintptr_t)(in + node->n_inputs);
+    hone_tensor **out = (hone_tensor **)(uintptr_t)(in + step->n_in);
     hone_status status = HONE_OK;
     if (!hone__cpu_is_planned(ctx->model))
         status = hone__cpu_place_outputs(ctx, at, error);
     if (status != HONE_OK) {
         /* The memory could not be had: the message stands. */
+    } else if (step->is_reorder) {
+        hone__cpu_layout_reorder(&ctx->model->cpu, in[0], out[0], pool);
     } else if (step->is_dynamic) {
-        status = run_dynamic(ctx, entry, in, out, worker, pool, error);
-    } else if (entry->row) {
+        status = run_dynamic(ctx, step, in, out, worker, pool, error);
+    } else if (step->row) {
         void *workspace = NULL;
         if (step->workspace != HONE_NO_BUFFER)
             workspace = hone__cpu_is_planned(ctx->model)
@@ -237,7 +240,7 @@ hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t at, int worker,
                              .workspace = workspace,
                              .pool = pool,
                              .error = error};
-        status = entry->row->run(&run);
+        status = step->run(&run);
     } else {
         status = run_reference(ctx, node, in, out, worker, error);
     }

@@ -26,7 +26,8 @@
 #include <stdint.h>
 
 /* How activations lie in memory: [n][c][h][w], or blocked: [n][ceil(c/B)][h][w][B] with B the floats of a vector of
- * the ISA (hone__conv_block_size). Lanes past the last channel hold anything: nothing that counts is computed from them. */
+ * the ISA (hone__conv_block_size). Lanes past the last channel hold anything: nothing that counts is computed from
+ * them. */
 typedef enum hone__conv_layout { HONE_CONV_LAYOUT_NCHW, HONE_CONV_LAYOUT_BLOCKED } hone__conv_layout;
 size_t hone__conv_block_size(uint32_t isa);
 
@@ -92,17 +93,17 @@ typedef struct hone__conv_depthwise_plan {
 
 /* Convolutions in the blocked layout; conv_blocked.c. */
 typedef struct hone__conv_blocked_plan {
-    hone__conv_desc flat;            /* pointwise layers become one long row */
-    size_t groups, cg, kg;           /* groups as worked on: several small ones make one that fills a block */
-    size_t lanes;                    /* output channels in a vector: all of a block, or half */
-    size_t block;                    /* input channels side by side: a block's, or all when x is NCHW */
-    size_t x_plane, y_plane;         /* floats in a block of channels (x: in a plane when NCHW) */
-    size_t n_panel, n_jchunk;        /* panels of two vectors of output channels in a group; chunks of them */
-    size_t units, n_chunk;           /* output rows (tiles of the one row when pointwise); chunks of them */
-    size_t tile;                     /* pixels */
+    hone__conv_desc flat;                  /* pointwise layers become one long row */
+    size_t groups, cg, kg;                 /* groups as worked on: several small ones make one that fills a block */
+    size_t lanes;                          /* output channels in a vector: all of a block, or half */
+    size_t block;                          /* input channels side by side: a block's, or all when x is NCHW */
+    size_t x_plane, y_plane;               /* floats in a block of channels (x: in a plane when NCHW) */
+    size_t n_panel, n_jchunk;              /* panels of two vectors of output channels in a group; chunks of them */
+    size_t units, n_chunk;                 /* output rows (tiles of the one row when pointwise); chunks of them */
+    size_t tile;                           /* pixels */
     size_t row_lo, row_hi, col_lo, col_hi; /* output positions whose taps all lie inside */
-    bool panels_outer;               /* a task's loop over panels lies outside that over tiles */
-    bool is_padded;                  /* depthwise: planes are copied into padded ones */
+    bool panels_outer;                     /* a task's loop over panels lies outside that over tiles */
+    bool is_padded;                        /* depthwise: planes are copied into padded ones */
     size_t pad_w, pad_h, scratch;
 } hone__conv_blocked_plan;
 

@@ -33,15 +33,17 @@ size_t hone__conv_taps(size_t in, size_t kernel, size_t stride, size_t dilation,
 
 /* ---- plan ---- */
 
+static bool is_blocked(const hone__conv_desc *d) {
+    return d->layout == HONE_CONV_LAYOUT_BLOCKED && (d->x_layout == HONE_CONV_LAYOUT_BLOCKED || d->groups == 1);
+}
+
 bool hone__conv_blocked_direct_applicable(const hone__conv_desc *d) {
-    if (d->layout != HONE_CONV_LAYOUT_BLOCKED)
-        return false;
-    return d->x_layout == HONE_CONV_LAYOUT_BLOCKED || d->groups == 1;
+    return is_blocked(d) && !hone__conv_blocked_pointwise_applicable(d);
 }
 
 bool hone__conv_blocked_pointwise_applicable(const hone__conv_desc *d) {
-    return hone__conv_blocked_direct_applicable(d) && d->r == 1 && d->s == 1 && d->stride_h == 1 && d->stride_w == 1 &&
-           d->pad_top == 0 && d->pad_left == 0 && d->oh == d->h && d->ow == d->w;
+    return is_blocked(d) && d->r == 1 && d->s == 1 && d->stride_h == 1 && d->stride_w == 1 && d->pad_top == 0 &&
+           d->pad_left == 0 && d->oh == d->h && d->ow == d->w;
 }
 
 /* Groups that are blocks, or make one. False: their channels straddle blocks. */
@@ -128,7 +130,8 @@ static size_t blocked_depth(const hone__conv_plan *plan, size_t group) {
 }
 
 /* Weight of output channel k for input channel c, both counted inside a joined group; 0 between the real groups. */
-static float blocked_weight(const hone__conv_plan *plan, const float *w, size_t group, size_t k, size_t c, size_t tap) {
+static float blocked_weight(const hone__conv_plan *plan, const hone_f32_unaligned *w, size_t group, size_t k, size_t c,
+                            size_t tap) {
     const hone__conv_desc *d = &plan->desc;
     const size_t taps = d->r * d->s, kg = d->k / d->groups, cg = d->c / d->groups;
     const size_t k_all = group * plan->blocked.kg + k, c_all = group * plan->blocked.cg + c;
@@ -138,7 +141,7 @@ static float blocked_weight(const hone__conv_plan *plan, const float *w, size_t 
 }
 
 /* [group][panel][block][r][s][channel][vectors]; panels stand at multiples of a full one. */
-void hone__conv_blocked_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_blocked_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_blocked_plan *p = &plan->blocked;
     const size_t taps = plan->desc.r * plan->desc.s, full = p->cg * taps * 2 * p->lanes;
     for (size_t g = 0; g < p->groups; g++)

@@ -51,7 +51,7 @@ bool hone__conv_blocked_dw_plan_fill(hone__conv_plan *plan) {
 }
 
 /* [block][r][s][channel] */
-void hone__conv_blocked_dw_pack(const hone__conv_plan *plan, const float *w, float *packed) {
+void hone__conv_blocked_dw_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const size_t vw = plan->ops->vw, taps = d->r * d->s;
     for (size_t c0 = 0; c0 < d->c; c0 += vw)

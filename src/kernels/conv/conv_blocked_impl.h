@@ -173,6 +173,17 @@ static void block_to_planes(const float *x, size_t n_c, size_t n, float *y, size
             y[c * plane + i] = x[i * VW + c];
 }
 
+static void block_scale(const float *x, const float *s, size_t n, bool is_add, float *y) {
+    const vf sv = v_load(s);
+    if (is_add) {
+        for (size_t i = 0; i < n; i++, x += VW, y += VW)
+            v_store(y, v_add(v_load(x), sv));
+    } else {
+        for (size_t i = 0; i < n; i++, x += VW, y += VW)
+            v_store(y, v_mul(v_load(x), sv));
+    }
+}
+
 /* ---- pooling ---- */
 
 /* One output pixel: the maximum or the sum over n_r rows and n_s columns. NaN wins over every number: one in the

@@ -63,6 +63,23 @@ static double depthwise_cost(const hone__conv_plan *plan) {
     return vectors * (taps * (is_plain ? (d->stride_w == 1 ? 1.9 : 4.0) : 3.0) + (is_plain ? 4.0 : 60.0));
 }
 
+/* Every tile computes whole vectors of output channels; the fewer of them share a broadcast, the slower. */
+static double blocked_cost(const hone__conv_plan *plan) {
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const hone__conv_desc *d = &p->flat;
+    const double vectors = (double)hone__conv_ceil(p->kg, p->lanes) * (double)p->lanes / (double)plan->ops->vw;
+    const double tiles = (double)(d->n * p->groups) * (double)(d->oh * d->ow);
+    const double step = (p->kg <= p->lanes ? 1.2 : 1.0) / 0.96;
+    const double border = d->r * d->s > 1 ? 1.05 + 1.0 / (double)d->ow : 1.0;
+    return tiles * vectors * ((double)(p->cg * d->r * d->s) * step * border + 3.0);
+}
+
+static double blocked_depthwise_cost(const hone__conv_plan *plan) {
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const hone__conv_desc *d = &p->flat;
+    return (double)(d->n * p->n_panel * d->oh * d->ow) * ((double)(d->r * d->s) * 1.3 + 6.0);
+}
+
 static double spectral_cost(const hone__conv_plan *plan, double *cache) {
     const hone__conv_spectral_plan *p = &plan->spectral;
     const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
@@ -89,6 +106,10 @@ double hone__conv_cost(const hone__conv_plan *plan) {
         fma = direct_cost(plan);
     else if (plan->algo->plan == hone__conv_depthwise_plan_fill)
         fma = depthwise_cost(plan);
+    else if (plan->algo->plan == hone__conv_blocked_plan_fill)
+        fma = blocked_cost(plan);
+    else if (plan->algo->plan == hone__conv_blocked_dw_plan_fill)
+        fma = blocked_depthwise_cost(plan);
     else
         fma = spectral_cost(plan, &cache);
     const double bytes = cache / CACHE_BYTES + (double)plan->packed_size / MEMORY_BYTES;

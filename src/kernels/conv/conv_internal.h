@@ -68,19 +68,16 @@ void hone__conv_depthwise_run(const hone__conv_args *args, size_t phase, size_t 
 bool hone__conv_blocked_direct_applicable(const hone__conv_desc *desc);
 bool hone__conv_blocked_pointwise_applicable(const hone__conv_desc *desc);
 bool hone__conv_blocked_plan_fill(hone__conv_plan *plan);
-void hone__conv_blocked_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_blocked_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 size_t hone__conv_blocked_tasks(const hone__conv_plan *plan, size_t phase);
 void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 bool hone__conv_blocked_dw_applicable(const hone__conv_desc *desc);
 bool hone__conv_blocked_dw_plan_fill(hone__conv_plan *plan);
-void hone__conv_blocked_dw_pack(const hone__conv_plan *plan, const float *w, float *packed);
+void hone__conv_blocked_dw_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 void hone__conv_blocked_dw_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 /* Output positions of one dimension whose taps all lie inside: [*lo, *hi). */
 void hone__conv_inside(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t *lo,
                        size_t *hi);
-/* Taps [*first, *first + count) of output position `at` that lie inside. */
-size_t hone__conv_taps(size_t in, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t at, size_t *first);
-
 /* Weights in panels of mr rows for the pixel-vector kernel: [rows/mr][depth][mr]; w: [rows][depth]. */
 void hone__conv_pack_rows_panel(const hone_f32_unaligned *w, size_t rows, size_t depth, size_t row_stride,
                                 size_t depth_stride, size_t mr, float *packed);

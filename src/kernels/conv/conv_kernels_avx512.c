@@ -33,4 +33,5 @@ const hone__conv_ops hone__conv_ops_avx512 = {
     .block_from_planes = block_from_planes,
     .block_to_planes = block_to_planes,
     .blocked_pool = blocked_pool,
+    .block_scale = block_scale,
 };

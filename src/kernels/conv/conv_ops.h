@@ -43,8 +43,8 @@ typedef struct hone__conv_dw {
 /* A tile of a convolution in the blocked layout: m pixels times up to two vectors of output channels (dense), or m
  * pixels of one block (depthwise). Strides in floats; taps [r0, r0+n_r) x [s0, s0+n_s) all lie inside the image. */
 typedef struct hone__conv_btile {
-    const float *x; /* first pixel, first tap */
-    const float *w; /* of the first block: [block][kernel_h][kernel_w][channel][vectors] */
+    const float *x;               /* first pixel, first tap */
+    const float *w;               /* of the first block: [block][kernel_h][kernel_w][channel][vectors] */
     ptrdiff_t ms, cs, bs, rs, ss; /* input: pixel, channel in a block, block, kernel row, kernel column */
     size_t n_c, block;            /* input channels, and how many make a block */
     size_t r0, s0, n_r, n_s, kernel_h, kernel_w;
@@ -121,12 +121,17 @@ struct hone__conv_ops {
     void (*block_from_planes)(const float *x, size_t plane, size_t n_c, size_t n, float *y);
     void (*block_to_planes)(const float *x, size_t n_c, size_t n, float *y, size_t plane);
     void (*blocked_pool)(const hone__conv_bpool *pool);
+    /* y[i] = x[i] op s, a vector each, i < n. */
+    void (*block_scale)(const float *x, const float *s, size_t n, bool is_add, float *y);
 };
 
 extern const hone__conv_ops hone__conv_ops_generic, hone__conv_ops_avx2, hone__conv_ops_avx512;
 
 /* The best bundle for these bits of hone_isa. */
 const hone__conv_ops *hone__conv_ops_for(uint32_t isa);
+
+/* Taps [*first, *first + count) of output position `at` that lie inside. */
+size_t hone__conv_taps(size_t in, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t at, size_t *first);
 
 /* Rounded-up division and products that must not wrap. */
 static inline size_t hone__conv_ceil(size_t a, size_t b) { return (a + b - 1) / b; }
