@@ -11,8 +11,28 @@
 static atomic_uint_fast64_t g_count;
 static atomic_int_fast64_t g_fail_after = -1;
 
-static bool may_allocate(void) {
-    atomic_fetch_add_explicit(&g_count, 1, memory_order_relaxed);
+static _Atomic(hone__alloc_available_fn) g_available;
+
+enum { LARGE = 64 << 20, CHECK_EVERY = 1 << 18 };
+
+/* Whether the machine has that much left. Asking costs a few files of /proc and /sys, so it is done for large
+ * allocations, and once in a while for many small ones. */
+static bool is_available(size_t size, uint_fast64_t count) {
+    if (size < LARGE && count % CHECK_EVERY != 0)
+        return true;
+    hone__alloc_available_fn available = atomic_load_explicit(&g_available, memory_order_relaxed);
+    if (!available || count == 0)
+        return true;
+    const int64_t left = available();
+    return left < 0 || (size <= (uint64_t)left && left - (int64_t)size >= (int64_t)LARGE);
+}
+
+void hone__alloc_set_available(hone__alloc_available_fn fn) { atomic_store(&g_available, fn); }
+
+static bool may_allocate(size_t size) {
+    const uint_fast64_t count = atomic_fetch_add_explicit(&g_count, 1, memory_order_relaxed);
+    if (!is_available(size, count))
+        return false;
     if (atomic_load_explicit(&g_fail_after, memory_order_relaxed) < 0)
         return true;
     int_fast64_t left = atomic_load(&g_fail_after);
@@ -21,22 +41,22 @@ static bool may_allocate(void) {
     return left != 0;
 }
 
-void *hone__malloc(size_t size) { return may_allocate() ? malloc(size ? size : 1) : NULL; }
+void *hone__malloc(size_t size) { return may_allocate(size) ? malloc(size ? size : 1) : NULL; }
 
 void *hone__calloc(size_t n, size_t size) {
     size_t total;
-    if (!hone__mul_size(n, size, &total) || !may_allocate())
+    if (!hone__mul_size(n, size, &total) || !may_allocate(total))
         return NULL;
     return calloc(1, total ? total : 1);
 }
 
-void *hone__realloc(void *ptr, size_t size) { return may_allocate() ? realloc(ptr, size ? size : 1) : NULL; }
+void *hone__realloc(void *ptr, size_t size) { return may_allocate(size) ? realloc(ptr, size ? size : 1) : NULL; }
 
 enum { HUGE_PAGE = 2 << 20 };
 
 void *hone__malloc_aligned(size_t size) {
     size_t rounded;
-    if (!hone__add_size(size ? size : 1, HONE_ALIGNMENT - 1, &rounded) || !may_allocate())
+    if (!hone__add_size(size ? size : 1, HONE_ALIGNMENT - 1, &rounded) || !may_allocate(rounded))
         return NULL;
     void *ptr = aligned_alloc(HONE_ALIGNMENT, rounded & ~(size_t)(HONE_ALIGNMENT - 1));
 #ifdef MADV_HUGEPAGE
@@ -54,7 +74,7 @@ void *hone__malloc_aligned(size_t size) {
 void *hone__pages_alloc(size_t size) {
     size_t total;
     const size_t align = size >= HUGE_PAGE ? HUGE_PAGE : 0;
-    if (!hone__add_size(size ? size : 1, align, &total) || !may_allocate())
+    if (!hone__add_size(size ? size : 1, align, &total) || !may_allocate(total))
         return NULL;
     unsigned char *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)

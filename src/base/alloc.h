@@ -34,6 +34,12 @@ char *hone__strdup(const char *s);
 void *hone__pages_alloc(size_t size);
 void hone__pages_free(void *ptr, size_t size);
 
+/* Bytes that the machine, or the process's cgroup, can still give (below 0: not known). Large allocations beyond that
+ * fail as if memory were exhausted, so that a model which asks for more gets a status instead of the kernel's killer.
+ * NULL, as it is at first: never asked. */
+typedef int64_t (*hone__alloc_available_fn)(void);
+void hone__alloc_set_available(hone__alloc_available_fn fn);
+
 /* Grows an array of elements of `size` bytes so that it holds `need` of them. False when out of
  * memory, with the array as it was. */
 bool hone__grow(void **array, size_t *capacity, size_t need, size_t size);

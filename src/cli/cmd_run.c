@@ -105,7 +105,7 @@ typedef struct job {
     hone__image_options image;
     hone__input_shapes shapes;
     hone__run_tensors inputs, outputs, expected;
-    bool is_done; /* the latest run */
+    bool is_loaded, is_done; /* model and inputs; the latest run */
     double time_ms;
 } job;
 
@@ -138,6 +138,7 @@ static hone_status prepare(const run_values *values, const char *path, job *j, h
     HONE_TRY(hone_model_open(path, &j->model, error));
     HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
     HONE_TRY(load_set(values, values->expects.n ? values->expects.items[0] : NULL, j, error));
+    j->is_loaded = true;
     return hone_session_create(j->model, j->options, &j->session, error);
 }
 
@@ -302,7 +303,7 @@ static int run(hone__cli *cli, const void *data, char **args, int n_args) {
             hone__error_hint(&error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
         code = hone__session_fail(cli, j.model, &error);
         /* The command line was right if it came this far: an argument that a node refuses is bad data. */
-        if (code == HONE_EXIT_USAGE && j.outputs.items && !j.is_done)
+        if (code == HONE_EXIT_USAGE && j.is_loaded && !j.is_done)
             code = HONE_EXIT_INPUT;
     } else {
         code = hone__cli_write_json(cli, json, code);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/tensor.h"
+#include "hw/hw.h"
 #include "model/model.h"
 #include "ops/op.h"
 #include "passes/passes.h"
@@ -84,6 +85,7 @@ cleanup:
 }
 
 hone_status hone_session_create(hone_model *model, const hone_options *options, hone_session **out, hone_error *error) {
+    hone__alloc_set_available(hone__hw_memory_available);
     return create(model, NULL, options, out, error);
 }
 
