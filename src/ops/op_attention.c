@@ -28,8 +28,8 @@ static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i,
         if (keep && a->scores_mode == 1)
             keep[j] = dot;
         if (a->mask && (a->mask_cols == 0 || j < a->mask_cols))
-            dot +=
-                a->mask[b * a->mask_stride[0] + h * a->mask_stride[1] + i * a->mask_stride[2] + j * a->mask_stride[3]];
+            dot += a->mask[(a->mask_batches ? b % a->mask_batches : b) * a->mask_stride[0] + h * a->mask_stride[1] +
+                           i * a->mask_stride[2] + j * a->mask_stride[3]];
         bool seen = j >= first && j < end && (!a->causal || j <= i + past) && (a->mask_cols == 0 || j < a->mask_cols);
         if (a->window > 0 && j + a->window <= i + past)
             seen = false;
@@ -63,7 +63,7 @@ hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a) {
         for (int64_t e = 0; e < a->dv; e++)
             y[e] = 0;
         for (int64_t j = 0; j < a->t; j++) {
-            double p = sum > 0 || sum != sum ? row[j] / sum : 0;
+            double p = sum > 0 || sum != sum || a->nan_masked ? row[j] / sum : 0;
             const double *v = a->v + b * a->v_stride[0] + kv * a->v_stride[1] + j * a->v_stride[2];
             if (keep && a->scores_mode == 3)
                 keep[j] = p;
@@ -72,14 +72,6 @@ hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a) {
         }
     }
     return HONE_OK;
-}
-
-/* Two products per pair of query and key; q, k, v: [B,H,S,D]. */
-double hone__attention_flops(const hone__type *q, const hone__type *k, const hone__type *v) {
-    if (!q || !k || !v || q->rank != 4 || k->rank != 4 || v->rank != 4)
-        return 0;
-    return 2 * (double)q->dims[0].value * (double)q->dims[1].value * (double)q->dims[2].value *
-           (double)k->dims[2].value * (double)(q->dims[3].value + v->dims[3].value);
 }
 
 hone_status hone__rotary_run(hone__eval *ctx, const hone__rotary *r, const double *x, double *y) {

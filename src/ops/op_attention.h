@@ -21,9 +21,11 @@ typedef struct hone__attention {
     int64_t q_stride[3], k_stride[3], v_stride[3];
     const double *mask; /* added; strides of batch, head, row, column; NULL: none */
     int64_t mask_stride[4];
-    int64_t mask_cols;  /* keys from here on are masked out; 0: the mask covers all */
-    bool has_sink;      /* the denominator has one term more: exp(sink of the head) */
-    const double *sink; /* [heads]; NULL: 0 */
+    int64_t mask_cols;    /* keys from here on are masked out; 0: the mask covers all */
+    bool has_sink;        /* the denominator has one term more: exp(sink of the head) */
+    const double *sink;   /* [heads]; NULL: 0 */
+    int64_t mask_batches; /* the mask's batch index is taken modulo this; 0: it is not */
+    bool nan_masked;      /* a query that sees nothing gives NaN, as a softmax of -infinity alone does; else zeros */
     double *y;
     int64_t y_stride[3];
     double *scores;  /* [batch,heads,s,t] or NULL */
@@ -33,7 +35,6 @@ typedef struct hone__attention {
 hone_status hone__attention_run(hone__eval *ctx, const hone__attention *a);
 /* Strides of [B,H,S,D] (is_4d) or [B,S,H*D] data. */
 void hone__attention_strides(bool is_4d, int64_t heads, int64_t s, int64_t d, int64_t *stride);
-double hone__attention_flops(const hone__type *q, const hone__type *k, const hone__type *v);
 
 /* ---- com.microsoft ---- */
 

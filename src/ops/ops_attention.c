@@ -2,28 +2,9 @@
  *
  * Source: ONNX operator specification, opsets 23 and 24. */
 #include "ops/op_attention.h"
+#include "ops/op_fused_attention.h"
 
 #include <math.h>
-
-/* ---- hone.FusedAttention ---- */
-
-static hone_status infer_fused_attention(hone__infer *ctx) {
-    hone_dtype dtype = hone__infer_dtype(ctx, 0);
-    if (!hone__infer_has_rank(ctx, 0))
-        return hone__infer_set_dtype(ctx, 0, dtype);
-    const hone__type *q = hone__infer_input(ctx, 0);
-    if (q->rank != 4 || (hone__infer_has_rank(ctx, 2) && hone__infer_input(ctx, 2)->rank != 4))
-        return hone__infer_fail(ctx, HONE_ERROR_SHAPE, "queries and values must have rank 4");
-    hone__dim dims[4] = {q->dims[0], q->dims[1], q->dims[2],
-                         hone__infer_has_rank(ctx, 2) ? hone__infer_input(ctx, 2)->dims[3] : hone__dim_unknown()};
-    return hone__infer_set(ctx, 0, dtype, 4, dims);
-}
-
-static double flops_fused_attention(const hone__node *node, const hone__type *const *in, const hone__type *const *out) {
-    (void)node;
-    (void)out;
-    return hone__attention_flops(in[0], in[1], in[2]);
-}
 
 /* Additive mask of any broadcastable shape; booleans: false is -infinity. Shorter last dimensions mask
  * the keys they do not reach. */
@@ -52,40 +33,6 @@ static hone_status read_mask(hone__eval *ctx, size_t i, hone__attention *a) {
     for (int64_t k = 0; k < n; k++)
         ((double *)p)[k] = ((const uint8_t *)m->data)[k] ? 0 : -INFINITY;
     a->mask = p;
-    return HONE_OK;
-}
-
-static hone_status eval_fused_attention(hone__eval *ctx) {
-    const hone_tensor *q, *k, *v;
-    HONE_TRY(hone__eval_tensor(ctx, 0, &q));
-    HONE_TRY(hone__eval_tensor(ctx, 1, &k));
-    HONE_TRY(hone__eval_tensor(ctx, 2, &v));
-    bool fits = q->rank == 4 && k->rank == 4 && v->rank == 4 && q->dims[0] == k->dims[0] && q->dims[0] == v->dims[0] &&
-                k->dims[1] == v->dims[1] && k->dims[2] == v->dims[2] && q->dims[3] == k->dims[3];
-    if (!fits || (k->dims[1] == 0 ? q->dims[1] != 0 : q->dims[1] % k->dims[1] != 0))
-        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "queries, keys and values do not fit together");
-    hone__attention a = {.batch = q->dims[0],
-                         .heads = q->dims[1],
-                         .kv_heads = k->dims[1],
-                         .s = q->dims[2],
-                         .t = k->dims[2],
-                         .d = q->dims[3],
-                         .dv = v->dims[3]};
-    double standard = a.d ? 1 / sqrt((double)a.d) : 1;
-    a.scale = hone__node_attr(ctx->node, "scale") ? (double)hone__node_attr_float(ctx->node, "scale", 1) : standard;
-    hone__attention_strides(true, a.heads, a.s, a.d, a.q_stride);
-    hone__attention_strides(true, a.kv_heads, a.t, a.d, a.k_stride);
-    hone__attention_strides(true, a.kv_heads, a.t, a.dv, a.v_stride);
-    hone__attention_strides(true, a.heads, a.s, a.dv, a.y_stride);
-    int64_t dims[4] = {a.batch, a.heads, a.s, a.dv};
-    hone_tensor *out;
-    HONE_TRY(read_mask(ctx, 3, &a));
-    HONE_TRY(hone__eval_in_double(ctx, 0, &a.q));
-    HONE_TRY(hone__eval_in_double(ctx, 1, &a.k));
-    HONE_TRY(hone__eval_in_double(ctx, 2, &a.v));
-    HONE_TRY(hone__eval_out_double(ctx, 0, q->dtype, 4, dims, &out, &a.y));
-    HONE_TRY(hone__attention_run(ctx, &a));
-    hone__eval_put_double(out, a.y);
     return HONE_OK;
 }
 
@@ -306,9 +253,18 @@ static const hone__op_attr rotary_embedding_23_attrs[] = {{"interleaved", HONE_A
                                                           {"rotary_embedding_dim", HONE_ATTR_INT, false}};
 static const hone__op_param fused_attention_1_in[] = {
     HONE_PARAM("Q", HONE_SET_FLOAT, 'T'), HONE_PARAM("K", HONE_SET_FLOAT, 'T'), HONE_PARAM("V", HONE_SET_FLOAT, 'T'),
-    HONE_PARAM_OPT("mask", HONE_SET_FLOAT, 'T')};
+    HONE_PARAM_OPT("mask", HONE_SET_FLOAT | HONE_SET(BOOL), 'M')};
 static const hone__op_param fused_attention_1_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
-static const hone__op_attr fused_attention_1_attrs[] = {{"scale", HONE_ATTR_FLOAT, false}};
+static const hone__op_attr fused_attention_1_attrs[] = {
+    {"causal", HONE_ATTR_INT, false},       {"head_size", HONE_ATTR_INT, false},
+    {"k_layout", HONE_ATTR_STRING, false},  {"k_view", HONE_ATTR_INTS, false},
+    {"kv_num_heads", HONE_ATTR_INT, false}, {"mask_layout", HONE_ATTR_STRING, false},
+    {"mask_repeats", HONE_ATTR_INT, false}, {"mask_value", HONE_ATTR_FLOAT, false},
+    {"num_heads", HONE_ATTR_INT, false},    {"q_layout", HONE_ATTR_STRING, false},
+    {"q_view", HONE_ATTR_INTS, false},      {"scale", HONE_ATTR_FLOAT, false},
+    {"v_head_size", HONE_ATTR_INT, false},  {"v_layout", HONE_ATTR_STRING, false},
+    {"v_view", HONE_ATTR_INTS, false},      {"y_layout", HONE_ATTR_STRING, false},
+    {"zero_masked", HONE_ATTR_INT, false}};
 
 static const hone__op g_rows[] = {
     HONE_ROW("", "Attention", 23, HONE_OP_PURE, 3, attention_23_in, 1, attention_23_out, attention_23_attrs,
@@ -318,7 +274,8 @@ static const hone__op g_rows[] = {
     HONE_ROW("", "RotaryEmbedding", 23, HONE_OP_PURE, 3, rotary_embedding_23_in, 1, rotary_embedding_23_out,
              rotary_embedding_23_attrs, hone__infer_same0, eval_rotary_embedding, NULL),
     HONE_ROW("hone", "FusedAttention", 1, HONE_OP_PURE, 3, fused_attention_1_in, 1, fused_attention_1_out,
-             fused_attention_1_attrs, infer_fused_attention, eval_fused_attention, flops_fused_attention),
+             fused_attention_1_attrs, hone__fused_attention_infer, hone__fused_attention_eval,
+             hone__fused_attention_flops),
 };
 
 const hone__op_family hone__ops_attention = {"attention", g_rows, HONE_COUNT(g_rows)};

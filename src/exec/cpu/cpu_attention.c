@@ -1,87 +1,97 @@
-/* Binds hone.FusedAttention to kernels/attention: Q [B,H,S,D], K [B,G,T,D], V [B,G,T,Dv] with H a multiple
- * of G, an optional additive mask that broadcasts to [B,H,S,T], attribute `scale` (1/sqrt(D) when it is
- * absent). Float32 only. */
+/* Binds hone.FusedAttention to kernels/attention. Layouts of operands become strides, a bool mask becomes numbers in
+ * the workspace. Float32 only; ops/op_fused_attention.h says what the operator's attributes mean. */
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/attention/attention.h"
+#include "ops/op_fused_attention.h"
 
-#include <math.h>
+enum { GRAIN = 1 << 14 }; /* elements of a bool mask per task */
+
+typedef struct attention_plan {
+    hone__attention_plan kernel;
+    size_t offset[3]; /* of Q, K, V, in elements */
+    size_t mask_at;   /* of the converted mask in the workspace, in bytes */
+    float scale, mask_value;
+    bool is_bool;
+} attention_plan;
 
 static bool match_attention(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
-    if (!hone__bind_all_f32(node) || node->n_inputs < 3 || node->n_inputs > 4)
+    if (node->n_inputs < 3 || node->n_inputs > 4)
         return false;
     for (size_t i = 0; i < 3; i++)
-        if (hone__bind_rank(node, i) != 4)
+        if (!hone__bind_has_dtype(node, i, HONE_DTYPE_FLOAT) || hone__bind_rank(node, i) < 3)
             return false;
-    return hone__bind_rank(node, 3) <= 4;
+    return !hone__bind_input(node, 3) || hone__bind_has_dtype(node, 3, HONE_DTYPE_FLOAT) ||
+           hone__bind_has_dtype(node, 3, HONE_DTYPE_BOOL);
 }
 
-/* A contiguous [batch, heads, rows, cols]. */
-static hone__attention_operand contiguous(const hone_tensor *t) {
-    const size_t row = (size_t)t->dims[3], head = row * (size_t)t->dims[2];
-    return (hone__attention_operand){.batch = head * (size_t)t->dims[1], .head = head, .row = row};
+static hone__attention_operand strides_of(const hone__fused_operand *o) {
+    return (hone__attention_operand){
+        .batch = (size_t)o->stride[0], .head = (size_t)o->stride[1], .row = (size_t)o->stride[2]};
 }
 
-/* Strides of a mask over [batch, heads, queries, keys]; false when it does not broadcast to them. */
-static bool mask_strides(const hone_tensor *mask, const int64_t *dims, size_t *strides) {
-    size_t step = 1;
-    for (int d = 3; d >= 0; d--) {
-        const int at = d - (4 - mask->rank);
-        const int64_t n = at >= 0 ? mask->dims[at] : 1;
-        if (n != 1 && n != dims[d])
-            return false;
-        strides[d] = n == 1 ? 0 : step;
-        step *= (size_t)n;
-    }
-    return true;
+static hone_status read_node(hone__cpu_plan *ctx, hone__fused_attention *f) {
+    hone__dim dims[4][HONE_MAX_RANK];
+    hone__type types[4];
+    const hone__type *in[4] = {0};
+    for (size_t i = 0; i < 4 && i < ctx->n_in; i++)
+        if (ctx->in[i]) {
+            types[i] = hone__type_of_dims(ctx->in[i]->dtype, ctx->in[i]->rank, ctx->in[i]->dims, dims[i]);
+            in[i] = &types[i];
+        }
+    const char *reason = hone__fused_attention_read(ctx->node, in, f);
+    HONE_FAIL_IF(reason, ctx->error, HONE_ERROR_SHAPE, "%s", reason);
+    return HONE_OK;
 }
 
 static hone_status plan_attention(const void *state, hone__cpu_plan *ctx) {
     (void)state;
-    const hone_tensor *q = ctx->in[0], *k = ctx->in[1], *v = ctx->in[2], *mask = ctx->n_in > 3 ? ctx->in[3] : NULL;
-    const int64_t heads = q->dims[1], kv_heads = k->dims[1];
-    HONE_FAIL_IF(k->dims[0] != q->dims[0] || v->dims[0] != q->dims[0] || v->dims[1] != kv_heads ||
-                     (heads != kv_heads && (kv_heads == 0 || heads % kv_heads != 0)) || k->dims[3] != q->dims[3] ||
-                     v->dims[2] != k->dims[2],
-                 ctx->error, HONE_ERROR_SHAPE,
-                 "query [%lld,%lld,%lld,%lld], key [%lld,%lld,%lld,%lld] and value [%lld,%lld,%lld,%lld] do not fit",
-                 (long long)q->dims[0], (long long)q->dims[1], (long long)q->dims[2], (long long)q->dims[3],
-                 (long long)k->dims[0], (long long)k->dims[1], (long long)k->dims[2], (long long)k->dims[3],
-                 (long long)v->dims[0], (long long)v->dims[1], (long long)v->dims[2], (long long)v->dims[3]);
-    const int64_t dims[4] = {q->dims[0], heads, q->dims[2], k->dims[2]};
-    size_t strides[4] = {0};
-    HONE_FAIL_IF(mask && !mask_strides(mask, dims, strides), ctx->error, HONE_ERROR_SHAPE,
-                 "the mask does not broadcast to [%lld,%lld,%lld,%lld]", (long long)dims[0], (long long)dims[1],
-                 (long long)dims[2], (long long)dims[3]);
-    hone__attention_plan *plan = hone__bind_state(ctx, sizeof *plan);
+    hone__fused_attention f;
+    HONE_TRY(read_node(ctx, &f));
+    const hone_tensor *mask = ctx->n_in > 3 ? ctx->in[3] : NULL;
+    attention_plan *plan = hone__bind_state(ctx, sizeof *plan);
     if (!plan)
         return hone__fail_memory(ctx->error, "the plan of an attention");
-    const hone__attention_problem problem = {.batch = (size_t)q->dims[0],
-                                             .heads = (size_t)heads,
-                                             .kv_heads = (size_t)kv_heads,
-                                             .s = (size_t)q->dims[2],
-                                             .t = (size_t)k->dims[2],
-                                             .d = (size_t)q->dims[3],
-                                             .dv = (size_t)v->dims[3],
-                                             .q = contiguous(q),
-                                             .k = contiguous(k),
-                                             .v = contiguous(v),
-                                             .o = contiguous(ctx->out[0]),
+    const hone__attention_problem problem = {.batch = (size_t)f.q.batch.value,
+                                             .heads = (size_t)f.q.heads,
+                                             .kv_heads = (size_t)f.k.heads,
+                                             .s = (size_t)f.q.rows.value,
+                                             .t = (size_t)f.k.rows.value,
+                                             .d = (size_t)f.q.size,
+                                             .dv = (size_t)f.v.size,
+                                             .q = strides_of(&f.q),
+                                             .k = strides_of(&f.k),
+                                             .v = strides_of(&f.v),
+                                             .o = strides_of(&f.y),
                                              .has_mask = mask != NULL,
-                                             .mask_batch = strides[0],
-                                             .mask_head = strides[1],
-                                             .mask_q = strides[2],
-                                             .mask_t = strides[3]};
+                                             .mask_batch = (size_t)f.mask_stride[0],
+                                             .mask_head = (size_t)f.mask_stride[1],
+                                             .mask_q = (size_t)f.mask_stride[2],
+                                             .mask_t = (size_t)f.mask_stride[3],
+                                             .mask_batches = (size_t)f.mask_batches,
+                                             .causal = f.causal,
+                                             .zero_masked = f.zero_masked};
     const hone__gemm_config config = {.isa = ctx->config->isa,
                                       .n_threads = ctx->config->n_threads,
                                       .l1d_bytes = ctx->config->l1d_bytes,
                                       .l2_bytes = ctx->config->l2_bytes,
                                       .l3_bytes = ctx->config->l3_bytes};
-    if (!hone__attention_make_plan(&problem, &config, plan))
-        return hone__fail(ctx->error, HONE_ERROR_LIMIT, "an attention over %lld keys overflows", (long long)dims[3]);
-    ctx->workspace_size = plan->workspace_size;
-    ctx->kernel = plan->name;
+    plan->scale = f.scale;
+    plan->mask_value = f.mask_value;
+    plan->offset[0] = (size_t)f.q.offset;
+    plan->offset[1] = (size_t)f.k.offset;
+    plan->offset[2] = (size_t)f.v.offset;
+    plan->is_bool = mask && mask->dtype == HONE_DTYPE_BOOL;
+    size_t mask_bytes = 0;
+    bool fits = hone__attention_make_plan(&problem, &config, &plan->kernel);
+    plan->mask_at = hone__round_up(plan->kernel.workspace_size, 64);
+    if (plan->is_bool)
+        fits = fits && hone__mul_size((size_t)hone__tensor_count(mask), sizeof(float), &mask_bytes);
+    if (!fits || !hone__add_size(plan->mask_at, mask_bytes, &ctx->workspace_size))
+        return hone__fail(ctx->error, HONE_ERROR_LIMIT, "an attention over %lld keys overflows",
+                          (long long)f.k.rows.value);
+    ctx->kernel = plan->kernel.name;
     return HONE_OK;
 }
 
@@ -96,34 +106,42 @@ static void attention_task(void *arg, size_t task, int thread) {
     hone__attention_run_task(job->plan, &job->args, task, thread, job->workspace);
 }
 
-/* The scale is read from the node in `prepare`, since `run` does not see it. */
-static hone_status prepare_attention(hone__cpu_prepare *ctx, const hone__node *node, void **state) {
-    float *scale = hone__arena_calloc(ctx->arena, 1, sizeof *scale);
-    if (!scale)
-        return hone__fail_memory(ctx->error, "the state of an attention");
-    *scale = hone__node_attr_float(node, "scale", NAN); /* NaN: by the size of a head */
-    *state = scale;
-    return HONE_OK;
+typedef struct mask_job {
+    const uint8_t *mask;
+    float *out;
+    float value;
+} mask_job;
+
+static void convert_mask(void *arg, size_t begin, size_t end, int thread) {
+    const mask_job *job = arg;
+    (void)thread;
+    for (size_t i = begin; i < end; i++)
+        job->out[i] = job->mask[i] ? 0.0f : job->value;
 }
 
 static hone_status run_attention(hone__cpu_run *ctx) {
-    const hone__attention_plan *plan = ctx->plan_state;
-    const float scale = *(const float *)ctx->state;
-    attention_job job = {.plan = plan,
-                         .args = {.q = ctx->in[0]->data,
-                                  .k = ctx->in[1]->data,
-                                  .v = ctx->in[2]->data,
-                                  .mask = ctx->n_in > 3 && ctx->in[3] ? ctx->in[3]->data : NULL,
+    const attention_plan *plan = ctx->plan_state;
+    const hone_tensor *mask = ctx->n_in > 3 ? ctx->in[3] : NULL;
+    attention_job job = {.plan = &plan->kernel,
+                         .args = {.q = (const float *)ctx->in[0]->data + plan->offset[0],
+                                  .k = (const float *)ctx->in[1]->data + plan->offset[1],
+                                  .v = (const float *)ctx->in[2]->data + plan->offset[2],
+                                  .mask = mask ? mask->data : NULL,
                                   .o = ctx->out[0]->data,
-                                  .scale = isnan(scale) ? 1.0f / sqrtf((float)plan->problem.d) : scale},
+                                  .scale = plan->scale},
                          .workspace = ctx->workspace};
-    hone__pool_run(ctx->pool, plan->n_tasks, attention_task, &job);
+    if (plan->is_bool) {
+        mask_job convert = {mask->data, (float *)(void *)((char *)ctx->workspace + plan->mask_at), plan->mask_value};
+        hone__pool_run_range(ctx->pool, (size_t)hone__tensor_count(mask), GRAIN, convert_mask, &convert);
+        job.args.mask = convert.out;
+    }
+    hone__pool_run(ctx->pool, plan->kernel.n_tasks, attention_task, &job);
     return HONE_OK;
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"hone", "FusedAttention", 1, HONE_ANY_VERSION, "f32_attention", match_attention, prepare_attention, NULL,
-     plan_attention, run_attention},
+    {"hone", "FusedAttention", 1, HONE_ANY_VERSION, "f32_attention", match_attention, NULL, NULL, plan_attention,
+     run_attention},
 };
 
 const hone__cpu_kernel_family hone__cpu_family_attention = {"attention", rows, sizeof rows / sizeof rows[0]};

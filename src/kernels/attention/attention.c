@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include <math.h>
+#include <string.h>
 
 enum {
     DECODE_QUERIES = 4, /* at most so many queries are treated one by one */
@@ -29,7 +30,7 @@ const hone__attention_kernel *hone__attention_kernel_find(uint32_t isa) {
 
 /* A thread's workspace, in floats; the order is that of `layout`. */
 typedef struct areas {
-    size_t scratch, scores, mask, query, keys, values, state, correction, out, total;
+    size_t scratch, scores, mask, query, keys, values, state, correction, out, rows, total;
 } areas;
 
 static bool place(size_t *total, size_t a, size_t b, size_t *offset) {
@@ -51,7 +52,8 @@ static bool layout(const hone__attention_plan *plan, areas *a) {
            place(n, p->has_mask && p->mask_q ? plan->key_block : 0, nr, &a->mask) &&
            place(n, blocks * nr, p->d, &a->query) && place(n, plan->key_block, p->d, &a->keys) &&
            place(n, plan->key_block, p->dv, &a->values) && place(n, blocks * 2, nr, &a->state) &&
-           place(n, 1, nr, &a->correction) && place(n, blocks * nr, p->dv, &a->out);
+           place(n, 1, nr, &a->correction) && place(n, blocks * nr, p->dv, &a->out) &&
+           place(n, p->o.row != p->dv ? nr : 0, p->dv, &a->rows);
 }
 
 bool hone__attention_make_plan(const hone__attention_problem *problem, const hone__gemm_config *config,
@@ -93,6 +95,24 @@ typedef struct head {
     areas at;
 } head;
 
+/* How many keys a query sees. */
+static size_t seen_by(const hone__attention_problem *p, size_t query) {
+    if (!p->causal)
+        return p->t;
+    const size_t after = p->s - 1 - hone__min_size(query, p->s - 1); /* keys behind the query's own */
+    return p->t > after ? p->t - after : 0;
+}
+
+/* Scores s[key][lane] of a block that reaches over the diagonal: -infinity for keys behind the lane's query. */
+static void mask_diagonal(const hone__attention_problem *p, float *scores, size_t ld, size_t q0, size_t lanes,
+                          size_t k0, size_t keys) {
+    for (size_t lane = 0; lane < lanes; lane++) {
+        const size_t seen = seen_by(p, q0 + lane);
+        for (size_t key = seen > k0 ? seen - k0 : 0; key < keys; key++)
+            scores[key * ld + lane] = -INFINITY;
+    }
+}
+
 static void decode(const head *h) {
     const hone__attention_problem *p = &h->plan->problem;
     const hone__gemm_kernel *gemm = h->plan->gemm;
@@ -102,11 +122,17 @@ static void decode(const head *h) {
     if (full < p->dv) /* whole vectors would read behind V's rows */
         gemm->pack(tail, gemm->nr, h->v + full, 1, p->v.row, p->dv - full, p->t);
     for (size_t i = 0; i < p->s; i++) {
-        gemm->dot(p->d, h->q + i * p->q.row, h->k, p->k.row, scores, p->t);
-        h->plan->kernel->softmax_row(scores, p->t, h->scale, h->mask ? h->mask + i * p->mask_q : NULL, p->mask_t);
+        const size_t keys = seen_by(p, i);
+        gemm->dot(p->d, h->q + i * p->q.row, h->k, p->k.row, scores, keys);
+        h->plan->kernel->softmax_row(scores, keys, h->scale, h->mask ? h->mask + i * p->mask_q : NULL, p->mask_t);
         float *o = h->o + i * p->o.row;
+        if (p->t > 0 && (keys == 0 || isnan(scores[0]))) { /* everything is masked */
+            for (size_t j = 0; j < p->dv; j++)
+                o[j] = p->zero_masked ? 0.0f : NAN;
+            continue;
+        }
         hone__gemm_block block = {
-            .m = 1, .p1 = 1, .n = full, .kc = p->t, .a_k = p->t, .b_panel = gemm->nr, .ldb = p->v.row};
+            .m = 1, .p1 = 1, .n = full, .kc = keys, .a_k = keys, .b_panel = gemm->nr, .ldb = p->v.row};
         hone__gemm_tiles(gemm, &block, scores, h->v, o, p->o.row, &plain, scratch);
         block.n = p->dv - full;
         block.ldb = gemm->nr;
@@ -114,8 +140,9 @@ static void decode(const head *h) {
     }
 }
 
-/* One block of keys for one block of w queries, `lanes` of them in use. */
-static void step(const head *h, size_t block_index, size_t q0, size_t lanes, size_t width, size_t k0, size_t keys) {
+/* One block of keys for one block of w queries, `lanes` of them in use. The first `keys` of the `packed` ones count. */
+static void step(const head *h, size_t block_index, size_t q0, size_t lanes, size_t width, size_t k0, size_t keys,
+                 size_t packed) {
     const hone__attention_problem *p = &h->plan->problem;
     const hone__gemm_kernel *gemm = h->plan->gemm;
     const size_t nr = gemm->nr;
@@ -125,21 +152,25 @@ static void step(const head *h, size_t block_index, size_t q0, size_t lanes, siz
     hone__gemm_epilogue e = {.alpha = h->scale, .beta = 1.0f};
     if (h->mask && p->mask_q) {
         float *mask = ws + h->at.mask;
-        gemm->pack(mask, nr, h->mask + q0 * p->mask_q + k0 * p->mask_t, p->mask_q, p->mask_t, lanes, keys);
+        gemm->pack(mask, nr, h->mask + q0 * p->mask_q + k0 * p->mask_t, p->mask_q, p->mask_t, lanes, packed);
         e.z = mask;
         e.ldz = nr;
     } else if (h->mask && p->mask_t) {
         e.bias_row = h->mask + k0;
     } /* else one value for all scores: softmax does not see it */
-    const hone__gemm_block first = {
-        .m = keys, .p1 = hone__gemm_panel_count(keys, gemm->mr), .n = width, .kc = p->d, .a_k = p->d, .ldb = nr};
+    size_t panels = hone__gemm_panel_count(packed, gemm->mr);
+    while (panels > 1 && hone__gemm_panel_row(packed, gemm->mr, panels - 1) >= keys)
+        panels--;
+    const hone__gemm_block first = {.m = packed, .p1 = panels, .n = width, .kc = p->d, .a_k = p->d, .ldb = nr};
     hone__gemm_tiles(gemm, &first, ws + h->at.keys, ws + h->at.query + block_index * nr * p->d, scores, nr, &e,
                      scratch);
+    if (p->causal && k0 + keys > seen_by(p, q0))
+        mask_diagonal(p, scores, nr, q0, lanes, k0, keys);
     h->plan->kernel->softmax_columns(scores, nr, width, keys, state, correction);
     if (k0 > 0)
         h->plan->kernel->scale_columns(out, nr, width, p->dv, correction);
     const hone__gemm_block second = {
-        .m = p->dv, .p1 = hone__gemm_panel_count(p->dv, gemm->mr), .n = width, .kc = keys, .a_k = keys, .ldb = nr};
+        .m = p->dv, .p1 = hone__gemm_panel_count(p->dv, gemm->mr), .n = width, .kc = keys, .a_k = packed, .ldb = nr};
     const hone__gemm_epilogue add = {.alpha = 1.0f, .accumulate = k0 > 0};
     hone__gemm_tiles(gemm, &second, ws + h->at.values, scores, out, nr, &add, scratch);
 }
@@ -158,27 +189,33 @@ static void attend(const head *h, size_t s0, size_t s1) {
             state[nr + i] = 0.0f;
         }
     }
-    for (size_t k0 = 0; k0 < p->t; k0 += h->plan->key_block) {
-        const size_t keys = hone__min_size(h->plan->key_block, p->t - k0);
+    const size_t end = seen_by(p, s1 - 1);
+    for (size_t k0 = 0; k0 < end; k0 += h->plan->key_block) {
+        const size_t keys = hone__min_size(h->plan->key_block, end - k0);
         hone__gemm_pack_a(gemm, ws + h->at.keys, h->k + k0 * p->k.row, p->k.row, 1, keys, p->d);
         hone__gemm_pack_a(gemm, ws + h->at.values, h->v + k0 * p->v.row, 1, p->v.row, p->dv, keys);
         for (size_t q0 = s0, b = 0; q0 < s1; q0 += nr, b++) {
-            const size_t lanes = hone__min_size(nr, s1 - q0);
-            step(h, b, q0, lanes, lanes > nr / 2 ? nr : nr / 2, k0, keys);
+            const size_t lanes = hone__min_size(nr, s1 - q0), seen = seen_by(p, q0 + lanes - 1);
+            if (seen > k0)
+                step(h, b, q0, lanes, lanes > nr / 2 ? nr : nr / 2, k0, hone__min_size(keys, seen - k0), keys);
         }
     }
     for (size_t q0 = s0, b = 0; q0 < s1; q0 += nr, b++) {
         const size_t lanes = hone__min_size(nr, s1 - q0), width = lanes > nr / 2 ? nr : nr / 2;
         float *state = ws + h->at.state + b * 2 * nr, *out = ws + h->at.out + b * nr * p->dv;
         for (size_t i = 0; i < nr; i++)
-            state[i] = 1.0f / state[nr + i];
+            state[i] = p->zero_masked && !(state[nr + i] > 0.0f) ? 0.0f : 1.0f / state[nr + i];
+        if (end == 0) /* causal, and no query of this chunk sees a key: nothing was added up */
+            memset(out, 0, nr * p->dv * sizeof *out);
         h->plan->kernel->scale_columns(out, nr, width, p->dv, state);
-        for (size_t i = 0; i < lanes; i++) { /* transposed back, a query at a time when rows are apart */
-            if (p->o.row != p->dv)
-                gemm->pack(h->o + (q0 + i) * p->o.row, p->dv, out + i, nr, 1, p->dv, 1);
-        }
-        if (p->o.row == p->dv)
+        if (p->o.row == p->dv) { /* transposed back */
             gemm->pack(h->o + q0 * p->dv, p->dv, out, nr, 1, p->dv, lanes);
+            continue;
+        }
+        float *rows = ws + h->at.rows;
+        gemm->pack(rows, p->dv, out, nr, 1, p->dv, lanes);
+        for (size_t i = 0; i < lanes; i++)
+            memcpy(h->o + (q0 + i) * p->o.row, rows + i * p->dv, p->dv * sizeof *rows);
     }
 }
 
@@ -191,7 +228,9 @@ void hone__attention_run_task(const hone__attention_plan *plan, const hone__atte
               .q = args->q + b * p->q.batch + i * p->q.head,
               .k = args->k + b * p->k.batch + kv * p->k.head,
               .v = args->v + b * p->v.batch + kv * p->v.head,
-              .mask = args->mask ? args->mask + b * p->mask_batch + i * p->mask_head : NULL,
+              .mask = args->mask
+                          ? args->mask + (p->mask_batches ? b % p->mask_batches : b) * p->mask_batch + i * p->mask_head
+                          : NULL,
               .o = args->o + b * p->o.batch + i * p->o.head,
               .ws = (float *)(void *)((char *)workspace + (size_t)thread * plan->thread_size),
               .scale = args->scale};

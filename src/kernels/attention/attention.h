@@ -41,6 +41,9 @@ typedef struct hone__attention_problem {
     hone__attention_operand q, k, v, o;
     bool has_mask;
     size_t mask_batch, mask_head, mask_q, mask_t; /* element strides, 0 where the mask is broadcast; mask_t 0 or 1 */
+    size_t mask_batches;                          /* the mask repeats after so many batches; 0: never */
+    bool causal;                                  /* query i sees keys 0 .. i + t - s only */
+    bool zero_masked;                             /* a query that sees nothing gives zeros, not NaN */
 } hone__attention_problem;
 
 typedef struct hone__attention_plan {
