@@ -85,8 +85,12 @@ cleanup:
 
 hone_status hone__pass_replace(hone__pass_context *ctx, hone__node *last, const char *op_type,
                                hone__value *const *inputs, size_t n_inputs, hone__node **out, hone_error *error) {
-    return hone__replace_pattern(last, "", op_type, hone__pass_opset(ctx), inputs, n_inputs, ctx->pass->name, out,
-                                 error);
+    /* The list may be the node's own, which removing it empties. */
+    hone__value **copy = hone__arena_calloc(hone__graph_arena(ctx->graph), n_inputs + 1, sizeof *copy);
+    if (!copy)
+        return hone__fail_memory(error, "a list of inputs");
+    memcpy(copy, inputs, n_inputs * sizeof *copy);
+    return hone__replace_pattern(last, "", op_type, hone__pass_opset(ctx), copy, n_inputs, ctx->pass->name, out, error);
 }
 
 hone_status hone__pass_bypass(hone__pass_context *ctx, hone__node *node, hone__value *to, bool *done,

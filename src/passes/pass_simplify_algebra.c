@@ -1,6 +1,6 @@
 /* Algebraic identities of one or two nodes, by a table:
  *
- *   f(f(x)) = x            Neg, Not, BitwiseNot, Reciprocal, com.microsoft Inverse
+ *   f(f(x)) = x            Neg, Not, BitwiseNot, Reciprocal
  *   f(g(x)) = g(x)         f = Relu, Abs: g never negative; f = Floor, Ceil, Round: g gives whole numbers; Sign of Sign
  *   f(Neg(x)) = f(x)       Abs, Cosh, Cos
  *   x + (-y) = x - y       x - (-y) = x + y       (-x) * (-y) = x * y       (-x) / (-y) = x / y
@@ -37,8 +37,6 @@ static bool keeps(const hone__node *f, const hone__node *g) {
 
 static bool undoes(const hone__node *f, const hone__node *g) {
     static const char *const own_inverse[] = {"Neg", "Not", "BitwiseNot", "Reciprocal", NULL};
-    if (hone__is_op_in(f, "com.microsoft", "Inverse"))
-        return hone__is_op_in(g, "com.microsoft", "Inverse");
     return is_listed(f, own_inverse) && hone__is_op(g, f->op_type);
 }
 
