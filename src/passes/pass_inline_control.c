@@ -37,19 +37,24 @@ static size_t times_output(const hone__graph *body, const hone__value *value) {
     return n;
 }
 
-/* Every value of the body is an output of the body alone, if at all. */
+static bool holds_graphs(const hone__graph *body) {
+    HONE_FOR_NODES(node, body) {
+        if (node->op && (node->op->flags & HONE_OP_CONTROL))
+            return true;
+    }
+    return false;
+}
+
+/* Inputs and constants of the body are outputs of the body alone, if at all: deeper graphs cannot give out the values
+ * that take their places. */
 static bool can_move(const hone__graph *body) {
     for (size_t i = 0; i < body->n_inputs; i++)
         if (body->inputs[i]->n_output_uses != times_output(body, body->inputs[i]))
             return false;
-    HONE_FOR_NODES(node, body) {
-        for (size_t i = 0; i < node->n_outputs; i++)
-            if (node->outputs[i] && node->outputs[i]->n_output_uses != times_output(body, node->outputs[i]))
-                return false;
-        for (size_t i = 0; i < node->n_inputs; i++)
-            if (node->inputs[i] && node->inputs[i]->graph == body &&
-                node->inputs[i]->n_output_uses != times_output(body, node->inputs[i]))
-                return false;
+    for (size_t id = 0, n = holds_graphs(body) ? hone__graph_value_count(body) : 0; id < n; id++) {
+        const hone__value *value = hone__graph_value_at(body, id);
+        if (value->graph == body && value->constant && value->n_output_uses != times_output(body, value))
+            return false;
     }
     return true;
 }
@@ -99,14 +104,6 @@ static hone_status move_constant(hone__value *value, hone__graph *graph, outs *o
     HONE_TRY(hone__graph_replace_value(value, copy, error));
     follow(o, value, copy);
     return HONE_OK;
-}
-
-static bool holds_graphs(const hone__graph *body) {
-    HONE_FOR_NODES(node, body) {
-        if (node->op && (node->op->flags & HONE_OP_CONTROL))
-            return true;
-    }
-    return false;
 }
 
 /* Nodes of the body become nodes of `graph` before `before`, one after the other; they are made anew, since a value

@@ -200,13 +200,36 @@ static hone__value *argument(text *t) {
     return add_constant(t, dtype ? dtype : is_float ? HONE_DTYPE_FLOAT : HONE_DTYPE_INT64, 0, NULL, v);
 }
 
+static void statement(text *t);
+static void read_outputs(text *t);
+
+/* inputs || statements | outputs > */
+static void read_body(text *t, hone__node *node, const char *name) {
+    hone__graph *outer = t->graph;
+    OK(hone__graph_create_subgraph(outer, name, &t->graph, error));
+    hone__attr attr = {.name = name, .type = HONE_ATTR_GRAPH, .g = t->graph};
+    OK(hone__node_set_attr(node, &attr, error));
+    read_inputs(t);
+    expect(t, '|');
+    expect(t, '|');
+    while (!accept(t, '|')) {
+        statement(t);
+        accept(t, ';');
+    }
+    read_outputs(t);
+    expect(t, '>');
+    t->graph = outer;
+}
+
 static void read_attr(text *t, hone__node *node) {
     char name[64];
     double v[MAX_NUMBERS];
     bool is_float;
     word(t, name, sizeof name);
     expect(t, '=');
-    if (accept(t, '\'')) {
+    if (accept(t, '<')) {
+        read_body(t, node, name);
+    } else if (accept(t, '\'')) {
         char value[64];
         size_t n = 0;
         while (*t->at && *t->at != '\'' && n < 63)
@@ -235,6 +258,17 @@ static void read_attr(text *t, hone__node *node) {
     }
 }
 
+static void read_outputs(text *t) {
+    char name[64];
+    while (word(t, name, sizeof name)) {
+        hone__value *value = hone__graph_find_value(t->graph, name);
+        if (!value)
+            fail_msg("no value \"%s\"", name);
+        OK(hone__graph_add_output(t->graph, value, error));
+        accept(t, ',');
+    }
+}
+
 static void statement(text *t) {
     char names[8][64], op[64];
     hone__value *outputs[8], *inputs[MAX_ARGS];
@@ -248,7 +282,8 @@ static void statement(text *t) {
     const char *attrs = NULL;
     if (accept(t, '[')) {
         attrs = t->at;
-        t->at = strchr(t->at, ']') + 1;
+        for (int depth = 1; depth; t->at++)
+            depth += *t->at == '[' ? 1 : *t->at == ']' ? -1 : 0;
     }
     expect(t, '(');
     while (!accept(t, ')')) {
@@ -278,7 +313,6 @@ static void statement(text *t) {
 
 hone__graph *graph_text(const char *inputs, int64_t opset, const char *body, const char *outputs) {
     text t = {.at = inputs, .opset = opset};
-    char name[64];
     OK(hone__graph_create("text", &t.graph, error));
     OK(hone__graph_set_opset(t.graph, "", opset, error));
     OK(hone__graph_set_opset(t.graph, "com.microsoft", 1, error));
@@ -289,13 +323,7 @@ hone__graph *graph_text(const char *inputs, int64_t opset, const char *body, con
         accept(&t, ';');
     }
     t.at = outputs;
-    while (word(&t, name, sizeof name)) {
-        hone__value *value = hone__graph_find_value(t.graph, name);
-        if (!value)
-            fail_msg("no value \"%s\"", name);
-        OK(hone__graph_add_output(t.graph, value, error));
-        accept(&t, ',');
-    }
+    read_outputs(&t);
     OK(hone__graph_infer(t.graph, error));
     OK(hone__graph_verify(t.graph, error));
     return t.graph;
