@@ -18,7 +18,7 @@ typedef struct bench_values {
     const char *backends, *level, *config, *store;
     int64_t warmup, runs, seed;
     double duration, tolerance;
-    bool samples;
+    bool samples, versus;
 } bench_values;
 
 enum { DEFAULT_RUNS = 50, MAX_VARIANTS = 64, MAX_RUNS = 10 * 1000 * 1000 };
@@ -53,6 +53,9 @@ static const hone__cli_option options[] = {
     {"store", HONE_CLI_TEXT, AT(store), "FILE",
      "the tuner's store, read when tunable_op_enable is set (default $XDG_CACHE_HOME/hone/store.db)", 0, 0, 0},
     {"set", HONE_CLI_TEXTS, AT(sets), "KEY=VALUE", "any key of a session, as in config.yaml; may be repeated", 0, 0, 0},
+    {"versus", HONE_CLI_FLAG, AT(versus), NULL,
+     "compare the models with each other, interleaved, on the same inputs: an optimised file with its original", 0, 0,
+     0},
     {"samples", HONE_CLI_FLAG, AT(samples), NULL, "put every timing into the JSON (samples_ms)", 0, 0, 0},
 };
 
@@ -60,7 +63,7 @@ static const hone__cli_option options[] = {
 typedef struct variant {
     hone__bench_config config;
     hone__bench_worker worker;
-    char label[64];
+    char label[96];
     double distance; /* of its outputs from the first variant's, in parts of the scale */
     char difference[128];
 } variant;
@@ -301,7 +304,11 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
         HONE_CHECK(hone__bench_worker_start(&v->config, &v->worker, error));
         if (v->worker.start.warning[0] && !n_started)
             hone__cli_remark(cli, "%s", v->worker.start.warning);
-        snprintf(v->label, sizeof v->label, "%s threads=%d", v->worker.start.backend, v->worker.start.n_threads);
+        if (values->versus)
+            snprintf(v->label, sizeof v->label, "%.40s %s threads=%d", base_name(v->config.model),
+                     v->worker.start.backend, v->worker.start.n_threads);
+        else
+            snprintf(v->label, sizeof v->label, "%s threads=%d", v->worker.start.backend, v->worker.start.n_threads);
     }
     HONE_CHECK(compare_outputs(variants, n, error));
     HONE_CHECK(measure(values, variants, n, progress, progress_base, error));
@@ -330,26 +337,27 @@ static hone_status bench_all(const hone__cli *cli, const bench_values *values, c
     HONE_TRY(check_backends(values->backends, &backends, names, sizeof names, error));
     const hone__cli_ints *batches = values->batches.n ? &values->batches : &one_default;
     const hone__cli_ints *threads = values->threads.n ? &values->threads : &one_default;
-    size_t n = backends.n * threads->n;
+    /* Those of a group run interleaved: the settings of one model, or of all. */
+    size_t n_each = backends.n * threads->n, n = n_each * (values->versus ? (size_t)n_models : 1);
     HONE_FAIL_IF(n > MAX_VARIANTS, error, HONE_ERROR_ARGUMENT, "%zu configurations at once are too many (%d at most)",
                  n, MAX_VARIANTS);
     variant *variants = hone__calloc(n, sizeof *variants);
     if (!variants)
         return hone__fail_memory(error, "configurations");
     hone__progress progress;
-    hone__progress_begin(&progress, cli, "bench", (double)(n * batches->n) * n_models);
+    hone__progress_begin(&progress, cli, "bench", (double)(n_each * batches->n) * n_models);
     hone_status status = HONE_OK;
     double base = 0;
-    for (int m = 0; m < n_models && status == HONE_OK; m++)
+    for (int m = 0; m < (values->versus ? 1 : n_models) && status == HONE_OK; m++)
         for (size_t b = 0; b < batches->n && status == HONE_OK; b++) {
             memset(variants, 0, n * sizeof *variants);
             for (size_t i = 0; i < n; i++)
-                variants[i].config = (hone__bench_config){.model = models[m],
+                variants[i].config = (hone__bench_config){.model = models[values->versus ? i / n_each : (size_t)m],
                                                           .batch = batches->items[b],
                                                           .shapes = &values->shapes,
                                                           .session = {values->config, values->store, &values->sets,
                                                                       threads->items[i % threads->n], values->level,
-                                                                      backends.items[i / threads->n]},
+                                                                      backends.items[i % n_each / threads->n]},
                                                           .seed = (uint64_t)values->seed};
             status = bench_group(cli, values, variants, n, &progress, base, j, error);
             base += (double)n;
@@ -403,6 +411,7 @@ const hone__command hone__command_bench = {
     .examples = "  hone bench resnet50.onnx\n"
                 "  hone bench resnet50.onnx --batch 1,4,8 --threads 1,2 --runs 200\n"
                 "  hone bench resnet50.onnx --backend onnxruntime,cpu --threads 2\n"
+                "  hone bench original.onnx optimised.onnx --versus --backend onnxruntime\n"
                 "  hone bench a.onnx b.onnx --duration 5s --json results.json\n"
                 "  hone bench resnet50.onnx --config config.yaml",
     .min_args = 1,
