@@ -104,9 +104,10 @@ static hone_status export_values(exporter *e, hone__value *const *values, size_t
 
 /* Operators whose versions since 7 differ in the types they take alone. */
 static bool only_types_differ(const hone__node *node, const hone__op *row) {
-    static const char *const names[] = {"Add",     "Concat",   "Div",    "Erf", "Exp",  "Expand",   "Flatten",
-                                        "Gather",  "Identity", "MatMul", "Mul", "Neg",  "Pow",      "Relu",
-                                        "Reshape", "Sigmoid",  "Sqrt",   "Sub", "Tanh", "Transpose"};
+    static const char *const names[] = {
+        "Add",      "Concat", "Div", "Erf", "Exp",  "Expand",  "Flatten", "Gather", "Identity", "LayerNormalization",
+        "MatMul",   "Mul",    "Neg", "Pow", "Relu", "Reshape", "Sigmoid", "Sqrt",   "Sub",      "Tanh",
+        "Transpose"};
     if (!row || row->since < 1 || node->op->since < 1 || node->n_attrs > row->n_attrs)
         return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -453,6 +453,9 @@ static const hone__op g_rows[] = {
     HONE_ROW("", "InstanceNormalization", 22, HONE_OP_PURE, 3, instance_normalization_22_in, 1,
              instance_normalization_22_out, instance_normalization_6_attrs, hone__infer_same0,
              eval_instance_normalization, NULL),
+    /* Part of the standard since 17; ONNX Runtime knows it at every opset, and its optimiser writes such files. */
+    HONE_ROW("", "LayerNormalization", 1, HONE_OP_PURE, 2, layer_normalization_17_in, 1, layer_normalization_17_out,
+             layer_normalization_17_attrs, infer_layer_normalization, eval_layer_normalization, NULL),
     HONE_ROW("", "LayerNormalization", 17, HONE_OP_PURE, 2, layer_normalization_17_in, 1, layer_normalization_17_out,
              layer_normalization_17_attrs, infer_layer_normalization, eval_layer_normalization, NULL),
     HONE_ROW("", "GroupNormalization", 18, HONE_OP_PURE, 3, group_normalization_18_in, 1, group_normalization_18_out,

@@ -117,7 +117,7 @@ hone_status hone_optimization_save(const hone_optimization *o, const char *path,
     describe(o, &text);
     hone__pb_bytes record[1][2] = {{hone__pb_text(METADATA_KEY), hone__pb_text(hone__strbuf_text(&text))}};
     hone__export_options options = {
-        .metadata = record, .n_metadata = 1, .allow_foreign = o->options.target != HONE_TARGET_ONNX};
+        .metadata = record, .n_metadata = 1, .allow_foreign = o->options.target == HONE_TARGET_HONE};
     hone_status status = text.failed ? hone__fail_memory(error, "a record of passes")
                                      : hone__model_export(o->model, o->graph, path, &options, error);
     hone__strbuf_deinit(&text);

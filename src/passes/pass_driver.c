@@ -134,10 +134,18 @@ hone_status hone__passes_run(hone__graph *root, hone__opt_level level, hone_erro
     return hone__passes_run_with(root, &(hone__pass_options){.level = level}, error);
 }
 
-/* LayerNormalization is known to ONNX Runtime's default domain at every opset. */
-static bool onnxruntime_knows(const char *domain, const char *op_type) {
-    return strcmp(domain, "com.microsoft") == 0 || (!*domain && (strcmp(op_type, "LayerNormalization") == 0 ||
-                                                                 strcmp(op_type, "SimplifiedLayerNormalization") == 0));
+/* What ONNX Runtime runs beyond the standard at the model's opset, and what is lowered to that (pass_lower.c).
+ * LayerNormalization is known to its default domain at every opset. */
+static bool onnxruntime_knows(const hone__graph *graph, const char *domain, const char *op_type) {
+    static const char *const plain[] = {"LayerNormalization", "SimplifiedLayerNormalization", "Gelu", "HardSwish"};
+    static const char *const own[] = {"FusedConv", "Silu"};
+    if (strcmp(domain, "com.microsoft") == 0)
+        return true;
+    bool is_own = strcmp(domain, "hone") == 0;
+    if ((*domain && !is_own) || hone__graph_get_opset(graph, "") < 7)
+        return false;
+    return is_own ? is_listed(own, sizeof own / sizeof *own, op_type)
+                  : is_listed(plain, sizeof plain / sizeof *plain, op_type);
 }
 
 bool hone__pass_may_make(const hone__pass_context *ctx, const char *domain, const char *op_type, int64_t opset) {
@@ -147,7 +155,7 @@ bool hone__pass_may_make(const hone__pass_context *ctx, const char *domain, cons
     case HONE_TARGET_HONE:
         return true;
     case HONE_TARGET_ONNXRUNTIME:
-        if (onnxruntime_knows(domain, op_type))
+        if (onnxruntime_knows(ctx->graph, domain, op_type))
             return true;
         break;
     case HONE_TARGET_ONNX:

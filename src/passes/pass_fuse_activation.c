@@ -29,7 +29,7 @@ HONE_PASS(fuse_activation) {
         if (act->n_inputs == 0 || act->n_outputs == 0 || !hone__match_activation(act, &name, params))
             continue;
         hone__node *node = absorber(act, &fused);
-        if (!node)
+        if (!node || !hone__pass_may_make(ctx, "hone", fused, 1))
             continue;
         HONE_TRY(hone__node_become(node, "hone", fused, 1, "fuse_activation", error));
         HONE_TRY(hone__node_set_attr_string(node, "activation", name, error));

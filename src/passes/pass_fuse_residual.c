@@ -33,8 +33,8 @@ HONE_PASS(fuse_residual) {
             const char *fused;
             hone__node *node = absorber(add, i, &fused);
             hone__value *z = add->inputs[1 - i];
-            if (!node || z->constant || !hone__same_shape(z, add->outputs[0]) ||
-                !hone__same_shape(add->inputs[i], add->outputs[0]))
+            if (!node || !hone__pass_may_make(ctx, "hone", fused, 1) || z->constant ||
+                !hone__same_shape(z, add->outputs[0]) || !hone__same_shape(add->inputs[i], add->outputs[0]))
                 continue;
             HONE_TRY(hone__node_become(node, "hone", fused, 1, "fuse_residual", error));
             HONE_TRY(hone__node_absorb(node, add, error));

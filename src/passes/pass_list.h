@@ -5,6 +5,8 @@
 #include "passes/passes.h"
 
 #define HONE_PASS(name) hone_status hone__pass_##name(hone__pass_context *ctx, hone_error *error)
+HONE_PASS(lower_to_onnxruntime);
+HONE_PASS(lower_to_onnx);
 HONE_PASS(eliminate_dead);
 HONE_PASS(eliminate_identity);
 HONE_PASS(fold_constants);

@@ -67,6 +67,10 @@ static const hone__pass g_passes[] = {
      hone__pass_merge_constants},
     {"reduce_strength", HONE_OPT_BASIC, "Replaces Pow and Div by cheaper operators.", hone__pass_reduce_strength},
     {"eliminate_dead_again", HONE_OPT_BASIC, "Removes what the other passes left behind.", hone__pass_eliminate_dead},
+    {"lower_to_onnxruntime", HONE_OPT_BASIC, "Writes fused operators as ONNX Runtime's (com.microsoft).",
+     hone__pass_lower_to_onnxruntime, .is_lowering = true},
+    {"lower_to_onnx", HONE_OPT_BASIC, "Spells operators of hone's own out in the standard's.", hone__pass_lower_to_onnx,
+     .is_lowering = true},
     {NULL, HONE_OPT_ALL, NULL, NULL},
 };
 
