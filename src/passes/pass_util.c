@@ -104,6 +104,9 @@ hone_status hone__add_floats(hone__graph *graph, const char *name, int rank, con
 
 hone_status hone__node_become(hone__node *node, const char *domain, const char *op_type, int64_t opset,
                               const char *pass, hone_error *error) {
+    /* At the model's own opset where that has the operator, so that the graph can be written to a file. */
+    int64_t imported = node->graph && !*domain ? hone__graph_get_opset(node->graph, "") : 0;
+    opset = imported > opset ? imported : opset;
     const hone__op *op = hone__op_find(domain, op_type, opset);
     HONE_FAIL_IF(!op, error, HONE_ERROR_INTERNAL, "pass %s: operator %s.%s-%lld has no row", pass, domain, op_type,
                  (long long)opset);
