@@ -121,7 +121,10 @@ static hone_status after_pass(void *user, hone__graph *root, const hone__pass *p
                               hone_error *error) {
     hone_optimization *o = user;
     hone_error fault;
-    if (hone__graph_verify(root, &fault) != HONE_OK)
+    hone_status status = hone__graph_verify(root, &fault);
+    if (status == HONE_ERROR_MEMORY)
+        return hone__fail_memory(error, "the verifier");
+    if (status != HONE_OK)
         return hone__fail(error, HONE_ERROR_INTERNAL, "pass %s left a graph that is not valid: %s", pass->name,
                           fault.message);
     if (!hone__grow((void **)&o->steps, &o->steps_capacity, o->n_steps + 1, sizeof *o->steps))
