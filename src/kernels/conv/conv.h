@@ -82,6 +82,20 @@ typedef struct hone__conv_spectral_plan {
     size_t fft_scratch;
 } hone__conv_spectral_plan;
 
+/* Winograd with weights transformed while they are used; conv_winograd.c. */
+typedef struct hone__conv_winograd_plan {
+    size_t tile, out, n_freq; /* sides of the input and output tile; tile*tile */
+    size_t depth;             /* input channels, padded to vectors */
+    size_t chunk;             /* input channels whose weights are transformed at once */
+    size_t n_kblock;          /* blocks of two vectors of output channels */
+    size_t tiles_h, tiles_w, n_tiles;
+    size_t group_tiles, n_group; /* tiles that share V; groups */
+    size_t n_split, split_tiles; /* tasks of a group and block of channels; tiles in each */
+    size_t block_tiles;          /* tiles that share M */
+    size_t v_ld, v_fs, m_ld, m_fs, u_fs;
+    size_t v_size, scratch; /* floats: V, and a thread's M and U */
+} hone__conv_winograd_plan;
+
 typedef struct hone__conv_depthwise_plan {
     size_t multiplier;
     size_t pitch;                /* floats in a row of a phase plane */
@@ -119,6 +133,7 @@ typedef struct hone__conv_plan {
         hone__conv_gemm_plan gemm;
         hone__conv_direct_plan direct;
         hone__conv_spectral_plan spectral;
+        hone__conv_winograd_plan winograd;
         hone__conv_depthwise_plan depthwise;
         hone__conv_blocked_plan blocked;
     };

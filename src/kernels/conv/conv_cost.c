@@ -95,6 +95,23 @@ static double spectral_cost(const hone__conv_plan *plan, double *cache) {
     return p->tile_h == 8 && !p->is_fft ? 1.1 * fma : fma;
 }
 
+static double winograd_cost(const hone__conv_plan *plan, double *cache) {
+    const hone__conv_winograd_plan *p = &plan->winograd;
+    const hone__conv_desc *d = &plan->desc;
+    const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
+    const double c_vec = (double)p->depth / vw, k_vec = (double)hone__conv_ceil(d->k, plan->ops->vw);
+    /* Times that the weights are transformed, each at about 3 operations a frequency. */
+    const double blocks = p->chunk >= d->c
+                              ? (double)(p->n_group * p->n_split)
+                              : (double)p->n_group * (double)hone__conv_ceil(p->group_tiles, p->block_tiles);
+    const double rows = (double)hone__min_size(p->block_tiles, plan->ops->cv_mr), few = rows >= 6.0 ? 1.0 : 6.0 / rows;
+    double fma = tiles * freq * (double)d->c * k_vec * few / 0.88;
+    fma += tiles * freq * (11.0 * c_vec + 7.0 * k_vec) + blocks * freq * 3.4 * (double)d->c * k_vec;
+    *cache += tiles * freq * 4.0 * (double)p->depth * (1.0 + 0.25 * (double)p->n_kblock);
+    /* F(6,3) costs accuracy: it must be clearly faster. */
+    return p->tile == 8 ? 1.1 * fma : fma;
+}
+
 double hone__conv_cost(const hone__conv_plan *plan) {
     const hone__conv_desc *d = &plan->desc;
     double cache = 4.0 * (double)d->n * (double)d->c * (double)d->h * (double)d->w +
@@ -110,6 +127,8 @@ double hone__conv_cost(const hone__conv_plan *plan) {
         fma = blocked_cost(plan);
     else if (plan->algo->plan == hone__conv_blocked_dw_plan_fill)
         fma = blocked_depthwise_cost(plan);
+    else if (plan->algo->plan == hone__conv_winograd_plan_fill)
+        fma = winograd_cost(plan, &cache);
     else
         fma = spectral_cost(plan, &cache);
     const double bytes = cache / CACHE_BYTES + (double)plan->packed_size / MEMORY_BYTES;

@@ -52,18 +52,21 @@ static size_t direct_vectors(const hone__conv_plan *plan, size_t j) {
     return kg - j * 2 * vw > vw ? 2 : 1;
 }
 
+void hone__conv_pack_blocks(const hone__conv_ops *ops, size_t groups, size_t kg, size_t depth,
+                            const hone_f32_unaligned *w, float *packed) {
+    const size_t nb = 2 * ops->vw, n_kblock = hone__conv_ceil(kg, nb);
+    for (size_t g = 0; g < groups; g++)
+        for (size_t j = 0; j < n_kblock; j++) {
+            const size_t n_k = hone__min_size(nb, kg - j * nb), width = hone__round_up(n_k, ops->vw);
+            ops->gemm->pack(packed + (g * n_kblock + j) * depth * nb, width, w + (g * kg + j * nb) * depth, depth, 1,
+                            n_k, depth);
+        }
+}
+
 /* [group][block][c][r][s][vectors*vw]; blocks stand at multiples of the full block's size. */
 void hone__conv_direct_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
-    const size_t kg = d->k / d->groups, depth = d->c / d->groups * d->r * d->s, nb = 2 * plan->ops->vw;
-    for (size_t g = 0; g < d->groups; g++)
-        for (size_t j = 0; j < plan->direct.n_kblock; j++) {
-            float *p = packed + (g * plan->direct.n_kblock + j) * depth * nb;
-            const size_t width = direct_vectors(plan, j) * plan->ops->vw;
-            for (size_t i = 0; i < depth; i++)
-                for (size_t k = 0; k < width; k++)
-                    *p++ = j * nb + k < kg ? w[(g * kg + j * nb + k) * depth + i] : 0.0f;
-        }
+    hone__conv_pack_blocks(plan->ops, d->groups, d->k / d->groups, d->c / d->groups * d->r * d->s, w, packed);
 }
 
 size_t hone__conv_direct_tasks(const hone__conv_plan *plan, size_t phase) {

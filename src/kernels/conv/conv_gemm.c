@@ -149,9 +149,10 @@ bool hone__conv_gemm_plan_fill(hone__conv_plan *plan) {
 void hone__conv_gemm_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
     const size_t rows = d->k / d->groups, depth = plan->gemm.depth, mr = plan->ops->pv_mr;
-    for (size_t g = 0; g < d->groups; g++)
-        hone__conv_pack_rows_panel(w + g * rows * depth, rows, depth, depth, 1, mr,
-                                   packed + g * hone__round_up(rows, mr) * depth);
+    for (size_t g = 0; g < d->groups; g++, packed += hone__round_up(rows, mr) * depth)
+        for (size_t p = 0; p < rows; p += mr)
+            plan->ops->gemm->pack(packed + p * depth, mr, w + (g * rows + p) * depth, depth, 1,
+                                  hone__min_size(mr, rows - p), depth);
 }
 
 void hone__conv_gemm_table(const hone__conv_plan *plan, void *table) {

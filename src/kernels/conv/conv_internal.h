@@ -51,6 +51,10 @@ void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t tas
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd63_applicable(const hone__conv_desc *desc);
+bool hone__conv_winograd_plan_fill(hone__conv_plan *plan);
+void hone__conv_winograd_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
+size_t hone__conv_winograd_tasks(const hone__conv_plan *plan, size_t phase);
+void hone__conv_winograd_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 bool hone__conv_fft_applicable(const hone__conv_desc *desc);
 bool hone__conv_spectral_plan_fill(hone__conv_plan *plan);
 void hone__conv_spectral_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
@@ -78,6 +82,10 @@ void hone__conv_blocked_dw_run(const hone__conv_args *args, size_t phase, size_t
 /* Output positions of one dimension whose taps all lie inside: [*lo, *hi). */
 void hone__conv_inside(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t *lo,
                        size_t *hi);
+/* Weights in blocks of two vectors of output channels: [group][block][depth][lanes], the last block of as many vectors
+ * as it needs; w: [groups*kg][depth]. */
+void hone__conv_pack_blocks(const hone__conv_ops *ops, size_t groups, size_t kg, size_t depth,
+                            const hone_f32_unaligned *w, float *packed);
 /* Weights in panels of mr rows for the pixel-vector kernel: [rows/mr][depth][mr]; w: [rows][depth]. */
 void hone__conv_pack_rows_panel(const hone_f32_unaligned *w, size_t rows, size_t depth, size_t row_stride,
                                 size_t depth_stride, size_t mr, float *packed);

@@ -4,9 +4,11 @@
 #include "kernels/conv/conv_blocked_impl.h"
 #include "kernels/conv/conv_depthwise_impl.h"
 #include "kernels/conv/conv_fft_impl.h"
+#include "kernels/gemm/gemm_rows.h"
 
 const hone__conv_ops hone__conv_ops_avx512 = {
     .isa = "avx512",
+    .gemm = &hone_f32_gemm_14x32__avx512,
     .vw = VW,
     .pv_mr = PV_MR,
     .pv_nv = PV_NV,
@@ -21,6 +23,7 @@ const hone__conv_ops hone__conv_ops_avx512 = {
     .winograd_in = winograd_in,
     .winograd_out = winograd_out,
     .winograd_pack = winograd_pack,
+    .winograd_weights = winograd_weights,
     .fft_in = fft_in,
     .fft_out = fft_out,
     .depthwise_plane = depthwise_plane,

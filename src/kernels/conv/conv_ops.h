@@ -5,6 +5,7 @@
 #define HONE_KERNELS_CONV_CONV_OPS_H
 
 #include "kernels/conv/conv.h"
+#include "kernels/gemm/gemm.h"
 
 /* Where a tile of results goes: rows of `ld` floats, channel planes of `plane` floats. */
 typedef struct hone__conv_out {
@@ -67,9 +68,10 @@ typedef struct hone__conv_bpool {
 
 struct hone__conv_ops {
     const char *isa;
-    size_t vw;           /* floats in a vector */
-    size_t pv_mr, pv_nv; /* pixel-vector kernel: channels, vectors of pixels */
-    size_t cv_mr;        /* channel-vector kernel: pixels; it always works on up to two vectors of channels */
+    const hone__gemm_kernel *gemm; /* of the same ISA: its packing transposes in registers */
+    size_t vw;                     /* floats in a vector */
+    size_t pv_mr, pv_nv;           /* pixel-vector kernel: channels, vectors of pixels */
+    size_t cv_mr;                  /* channel-vector kernel: pixels; it always works on up to two vectors of channels */
 
     /* c[m][nv*vw] (+)= a[k][pv_mr] * b[k][nv*vw]; m <= pv_mr, nv <= pv_nv. */
     void (*pv)(size_t m, size_t nv, size_t k, const float *a, const float *b, float *c, size_t ldc, bool accumulate);
@@ -99,6 +101,8 @@ struct hone__conv_ops {
                          const hone__conv_out *out);
     void (*winograd_pack)(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,
                           size_t width, float *u, size_t fs);
+    /* Transformed weights in fp32: taps[c][9][nv*vw] to u[f*fs + c*nv*vw + lane], c < n_c. */
+    void (*winograd_weights)(int m, const float *taps, size_t n_c, size_t nv, float *u, size_t fs);
     /* FFT of lh x lw tiles (powers of two). Real part at v[freq*fs], imaginary at v[freq*fs + im]. tw: twiddles, see
      * conv_spectral.c. scratch: 6 * max(lh, 2) * lw vectors. */
     void (*fft_in)(size_t lh, size_t lw, const float *tw, const hone__conv_patch *patch, float *v, size_t fs, size_t im,

@@ -12,16 +12,6 @@
 
 enum { L2_FLOATS = 128 * 1024, GEMM_TILES = 8 };
 
-bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
-    return d->layout == HONE_CONV_LAYOUT_NCHW && d->r == 3 && d->s == 3 && d->stride_h == 1 && d->stride_w == 1 &&
-           d->dil_h == 1 && d->dil_w == 1 && d->groups == 1;
-}
-
-/* Rounding of F(6,3) grows with the channels summed: up to 128 it stays within what one layer may differ by. */
-bool hone__conv_winograd63_applicable(const hone__conv_desc *d) {
-    return hone__conv_winograd_applicable(d) && d->c <= 128;
-}
-
 bool hone__conv_fft_applicable(const hone__conv_desc *d) {
     return d->layout == HONE_CONV_LAYOUT_NCHW && d->stride_h == 1 && d->stride_w == 1 && d->dil_h == 1 &&
            d->dil_w == 1 && d->groups == 1 && (d->r >= 5 || d->s >= 5) && d->r <= 64 && d->s <= 64;

@@ -17,6 +17,13 @@
         .n_tasks = hone__conv_spectral_tasks, .run = hone__conv_spectral_run, .variant = VARIANT                       \
     }
 
+#define WINOGRAD_ROW(NAME, ACCURACY, APPLICABLE, VARIANT)                                                              \
+    {                                                                                                                  \
+        .name = NAME, .accuracy = ACCURACY, .applicable = APPLICABLE, .plan = hone__conv_winograd_plan_fill,           \
+        .pack = hone__conv_winograd_pack, .n_tasks = hone__conv_winograd_tasks, .run = hone__conv_winograd_run,        \
+        .variant = VARIANT                                                                                             \
+    }
+
 static const char F23[] = "Winograd F(2,3): errors up to 0.1 of the allowance (see conv.h)";
 static const char F43[] = "Winograd F(4,3): errors up to 0.35 of the allowance (see conv.h)";
 static const char F63[] = "Winograd F(6,3): errors up to 0.9 of the allowance (see conv.h); at most 128 channels";
@@ -66,9 +73,9 @@ const hone__conv_algo hone__conv_algos[] = {
     SPECTRAL_ROW("winograd_f23", F23, hone__conv_winograd_applicable, 2),
     SPECTRAL_ROW("winograd_f43", F43, hone__conv_winograd_applicable, 4),
     SPECTRAL_ROW("winograd_f63", F63, hone__conv_winograd63_applicable, 6),
-    SPECTRAL_ROW("winograd_f23_fused", F23, hone__conv_winograd_applicable, 102),
-    SPECTRAL_ROW("winograd_f43_fused", F43, hone__conv_winograd_applicable, 104),
-    SPECTRAL_ROW("winograd_f63_fused", F63, hone__conv_winograd63_applicable, 106),
+    WINOGRAD_ROW("winograd_f23_fused", F23, hone__conv_winograd_applicable, 2),
+    WINOGRAD_ROW("winograd_f43_fused", F43, hone__conv_winograd_applicable, 4),
+    WINOGRAD_ROW("winograd_f63_fused", F63, hone__conv_winograd63_applicable, 6),
     SPECTRAL_ROW("fft", FFT, hone__conv_fft_applicable, -2),
     SPECTRAL_ROW("fft_tiled", FFT, hone__conv_fft_applicable, -1),
 };

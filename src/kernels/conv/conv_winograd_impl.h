@@ -272,4 +272,88 @@ static void winograd_pack(size_t t, const double (*g)[3], const hone_f32_unalign
     }
 }
 
+/* G w: 3 taps to t = m + 2 outputs; points come in pairs, whose even and odd parts are shared. */
+HONE_INLINE void wino_weights_1d(const int m, const vf *w, vf *o) {
+    vf e, q;
+    if (m == 2) {
+        const vf h = v_set1(0.5f);
+        e = v_mul(h, v_add(w[0], w[2]));
+        q = v_mul(h, w[1]);
+        o[0] = w[0];
+        o[1] = v_add(e, q);
+        o[2] = v_sub(e, q);
+        o[3] = w[2];
+    } else if (m == 4) {
+        /* 1 / (2 p^2 (p^2 - r^2)) times 1, p, p^2 for p = 5/8, r = 3/2 and the other way round. */
+        const vf a0 = v_set1((float)(-8192.0 / 11900.0)), a1 = v_set1((float)(-5120.0 / 11900.0));
+        const vf a2 = v_set1((float)(-3200.0 / 11900.0)), b0 = v_set1((float)(128.0 / 1071.0));
+        const vf b1 = v_set1((float)(192.0 / 1071.0)), b2 = v_set1((float)(288.0 / 1071.0));
+        o[0] = v_mul(v_set1((float)(256.0 / 225.0)), w[0]);
+        e = v_fma(a2, w[2], v_mul(a0, w[0]));
+        q = v_mul(a1, w[1]);
+        o[1] = v_add(e, q);
+        o[2] = v_sub(e, q);
+        e = v_fma(b2, w[2], v_mul(b0, w[0]));
+        q = v_mul(b1, w[1]);
+        o[3] = v_add(e, q);
+        o[4] = v_sub(e, q);
+        o[5] = w[2];
+    } else {
+        const vf a = v_set1((float)(-2.0 / 9.0)), b = v_set1((float)(1.0 / 90.0)), c = v_set1((float)(1.0 / 45.0));
+        const vf d = v_set1((float)(2.0 / 45.0)), f = v_set1((float)(32.0 / 45.0)), g = v_set1((float)(16.0 / 45.0));
+        const vf h = v_set1((float)(8.0 / 45.0));
+        o[0] = w[0];
+        e = v_mul(a, v_add(w[0], w[2]));
+        q = v_mul(a, w[1]);
+        o[1] = v_add(e, q);
+        o[2] = v_sub(e, q);
+        e = v_fma(d, w[2], v_mul(b, w[0]));
+        q = v_mul(c, w[1]);
+        o[3] = v_add(e, q);
+        o[4] = v_sub(e, q);
+        e = v_fma(h, w[2], v_mul(f, w[0]));
+        q = v_mul(g, w[1]);
+        o[5] = v_add(e, q);
+        o[6] = v_sub(e, q);
+        o[7] = w[2];
+    }
+}
+
+enum { AHEAD = 12 }; /* channels */
+
+HONE_INLINE void wino_weights(const int m, const float *taps, size_t n_c, size_t nv, float *u, size_t fs) {
+    for (size_t c = 0; c < n_c; c++, taps += 9 * nv * VW, u += nv * VW)
+        for (size_t v = 0; v < nv; v++) {
+            vf columns[3][8];
+            /* The taps come from memory once a run; a prefetch of what does not exist does no harm. */
+            for (size_t i = 0; i < 9 * VW; i += 16)
+                __builtin_prefetch(taps + AHEAD * 9 * nv * VW + v * 9 * VW + i);
+            HONE_UNROLL
+            for (int s = 0; s < 3; s++) {
+                const vf w[3] = {v_load(taps + ((size_t)s * nv + v) * VW),
+                                 v_load(taps + ((size_t)(3 + s) * nv + v) * VW),
+                                 v_load(taps + ((size_t)(6 + s) * nv + v) * VW)};
+                wino_weights_1d(m, w, columns[s]);
+            }
+            HONE_UNROLL
+            for (int i = 0; i < m + 2; i++) {
+                const vf w[3] = {columns[0][i], columns[1][i], columns[2][i]};
+                vf o[8];
+                wino_weights_1d(m, w, o);
+                HONE_UNROLL
+                for (int j = 0; j < m + 2; j++)
+                    v_store(u + (size_t)(i * (m + 2) + j) * fs + v * VW, o[j]);
+            }
+        }
+}
+
+static void winograd_weights(int m, const float *taps, size_t n_c, size_t nv, float *u, size_t fs) {
+    if (m == 2)
+        wino_weights(2, taps, n_c, nv, u, fs);
+    else if (m == 4)
+        wino_weights(4, taps, n_c, nv, u, fs);
+    else
+        wino_weights(6, taps, n_c, nv, u, fs);
+}
+
 #endif
