@@ -2,7 +2,7 @@
  * numbers (integers are 0 or 1, so that they are valid indices); unknown dims become 1, or what --dim
  * says.
  *
- *     bench_nodes MODEL [--dim N] [--threads N] [--runs N] [--each] */
+ *     bench_nodes MODEL [--dim N|SYMBOL=N] [--threads N] [--runs N] [--each] */
 #include <hone/hone.h>
 
 #include <stdio.h>
@@ -20,12 +20,24 @@ static int by_time(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* Sizes of symbols (--dim sequence=128); other unknown dims take --dim N. */
+static const char *g_symbols[16];
+static int g_n_symbols;
+
+static int64_t size_of(const hone_dim_info *dim, int64_t unknown) {
+    const size_t length = strlen(dim->symbol);
+    for (int i = 0; i < g_n_symbols; i++)
+        if (strncmp(g_symbols[i], dim->symbol, length) == 0 && g_symbols[i][length] == '=')
+            return atoll(g_symbols[i] + length + 1);
+    return unknown;
+}
+
 static hone_tensor *make_input(const hone_value_info *info, int64_t unknown) {
     hone_error error = {0};
     int64_t dims[HONE_MAX_RANK];
     hone_tensor *t = NULL;
     for (int i = 0; i < info->rank; i++)
-        dims[i] = info->dims[i].value < 0 ? unknown : info->dims[i].value;
+        dims[i] = info->dims[i].value < 0 ? size_of(&info->dims[i], unknown) : info->dims[i].value;
     if (hone_tensor_create(info->dtype, info->rank, dims, &t, &error) != HONE_OK) {
         fprintf(stderr, "%s: %s\n", info->name, error.message);
         exit(1);
@@ -45,7 +57,9 @@ int main(int argc, char **argv) {
     int runs = 20, each = 0;
     const char *path = NULL, *threads = "0";
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc && strchr(argv[i + 1], '=') && g_n_symbols < 16)
+            g_symbols[g_n_symbols++] = argv[++i];
+        else if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
             unknown = atoll(argv[++i]);
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = argv[++i];
@@ -63,7 +77,8 @@ int main(int argc, char **argv) {
         hone_options_set(options, "intra_op_num_threads", threads, &error) != HONE_OK ||
         hone_session_create_from_file(path, options, &session, &error) != HONE_OK ||
         hone_request_create(session, &request, &error) != HONE_OK) {
-        fprintf(stderr, "usage: bench_nodes MODEL [--dim N] [--threads N] [--runs N] [--each]\n%s\n", error.message);
+        fprintf(stderr, "usage: bench_nodes MODEL [--dim N|SYMBOL=N] [--threads N] [--runs N] [--each]\n%s\n",
+                error.message);
         return 1;
     }
     hone_session_set_profiling(session, true);

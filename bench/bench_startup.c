@@ -2,7 +2,7 @@
  * included), each in a process of its own, so that peak memory and page faults are this model's alone. Medians of
  * several processes; the file is in the page cache from the first one on.
  *
- *     bench_startup MODEL... [--dim N] [--threads N] [--repeat N] [--level LEVEL]
+ *     bench_startup MODEL... [--dim N|SYMBOL=N] [--threads N] [--repeat N] [--level LEVEL]
  *
  * Columns: milliseconds of open, create and first run, their sum, a second run; peak resident MB, the bytes of the
  * model's parameters, the planner's lower bound of live activations, peak / (weights + bound) ("ratio"), packed weights
@@ -38,12 +38,24 @@ static void check(hone_status status, const hone_error *error) {
     exit(1);
 }
 
+/* Sizes of symbols (--dim sequence=128); other unknown dims take --dim N. */
+static const char *g_symbols[16];
+static int g_n_symbols;
+
+static int64_t size_of(const hone_dim_info *dim, int64_t unknown) {
+    const size_t length = strlen(dim->symbol);
+    for (int i = 0; i < g_n_symbols; i++)
+        if (strncmp(g_symbols[i], dim->symbol, length) == 0 && g_symbols[i][length] == '=')
+            return atoll(g_symbols[i] + length + 1);
+    return unknown;
+}
+
 static hone_tensor *make_input(const hone_value_info *info, int64_t unknown) {
     hone_error error = {0};
     int64_t dims[HONE_MAX_RANK];
     hone_tensor *t = NULL;
     for (int i = 0; i < info->rank; i++)
-        dims[i] = info->dims[i].value < 0 ? unknown : info->dims[i].value;
+        dims[i] = info->dims[i].value < 0 ? size_of(&info->dims[i], unknown) : info->dims[i].value;
     check(hone_tensor_create(info->dtype, info->rank, dims, &t, &error), &error);
     for (int64_t i = 0; i < hone_tensor_count(t); i++) {
         if (info->dtype == HONE_DTYPE_FLOAT)
@@ -138,7 +150,9 @@ int main(int argc, char **argv) {
     int repeat = 5, n_models = 0;
     const char *threads = "0", *level = "ORT_ENABLE_ALL";
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc && strchr(argv[i + 1], '=') && g_n_symbols < 16)
+            g_symbols[g_n_symbols++] = argv[++i];
+        else if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
             unknown = atoll(argv[++i]);
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = argv[++i];
@@ -150,7 +164,8 @@ int main(int argc, char **argv) {
             argv[n_models++] = argv[i];
     }
     if (n_models == 0 || repeat < 1 || repeat > MAX_REPEAT) {
-        fprintf(stderr, "usage: bench_startup MODEL... [--dim N] [--threads N] [--repeat 1..%d] [--level LEVEL]\n",
+        fprintf(stderr,
+                "usage: bench_startup MODEL... [--dim N|SYMBOL=N] [--threads N] [--repeat 1..%d] [--level LEVEL]\n",
                 MAX_REPEAT);
         return 2;
     }

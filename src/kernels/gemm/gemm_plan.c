@@ -5,6 +5,8 @@
 
 /* Cache sizes assumed when the machine does not say. */
 enum { DEFAULT_L1D = 32 << 10, DEFAULT_L2 = 512 << 10, DEFAULT_L3 = 4 << 20 };
+/* Rows of A that long, up to four of them, stay in the L2 cache. */
+enum { STREAM_K = 16384 };
 
 /* A guess of the cycles a task takes. Only ratios matter: packing an element of A costs about 0.35
  * cycles, of B 0.5, reading packed weights 0.25 (16 bytes a cycle from the L3 cache). */
@@ -51,7 +53,8 @@ static void choose_blocks(hone__gemm_plan *plan, const hone__gemm_config *config
      * the traffic of C, which falls with kc, costs more than the missed L1 hits (measured on Zen 4 with
      * 32 KiB: at 2048 kc 256 gives 89 % of peak, kc 768 92 %). k is cut into even parts. */
     const size_t kc_max = hone__max_size(64, hone__min_size(3 * l1 / 128, l2 / 8 / (kernel->nr * sizeof(float))));
-    const size_t k_parts = hone__max_size(1, hone__div_up(q->k, kc_max));
+    const bool is_stream = q->m <= 4 && q->is_b_packed && q->k <= STREAM_K; /* one pass over B, from end to end */
+    const size_t k_parts = is_stream ? 1 : hone__max_size(1, hone__div_up(q->k, kc_max));
     plan->kc = hone__max_size(1, hone__div_up(q->k, k_parts));
     /* A block of A in half of the L2 cache. */
     plan->mc_panels = hone__max_size(1, l2 / 2 / (plan->kc * kernel->mr * sizeof(float)));
