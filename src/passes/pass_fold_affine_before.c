@@ -20,6 +20,12 @@ static bool has_padding(const hone__node *node) {
     return strcmp(auto_pad, "NOTSET") != 0 && strcmp(auto_pad, "VALID") != 0;
 }
 
+/* The factor 0.5 of a GELU spelt out, for one: other runtimes' fusions look for it. */
+static bool is_part_of_others(const hone__pass_context *ctx, const hone__linear *l, const hone__node *map) {
+    bool product = l->layout == HONE_LINEAR_PRODUCT || l->layout == HONE_LINEAR_PRODUCT_T;
+    return ctx->options->target != HONE_TARGET_HONE && product && !hone__is_op(map, "BatchNormalization");
+}
+
 static hone_status visit(hone__node *node, hone__pass_context *ctx, hone_error *error) {
     hone__node *map = node->inputs[0] ? node->inputs[0]->producer : NULL;
     hone__linear l;
@@ -39,7 +45,7 @@ static hone_status visit(hone__node *node, hone__pass_context *ctx, hone_error *
     bool fits = hone__value_rank(x) == rank && hone__value_dim(x, axis) == l.n_in; /* the map does not widen */
     if (fits && a.shifts && has_padding(node))
         hone__pass_missed(ctx, node, 1, "its padding stands between it and the shift of node %s", map->name);
-    else if (fits && !hone__linear_prefers_alpha(ctx, &l, &a))
+    else if (fits && !is_part_of_others(ctx, &l, map) && !hone__linear_prefers_alpha(ctx, &l, &a))
         status = hone__linear_fold_before(&l, &a, &done, error);
     hone__affine_deinit(&a);
     if (status != HONE_OK || !done)

@@ -43,8 +43,11 @@ static hone_status visit(hone__node *bn, hone__pass_context *ctx, hone_error *er
         return HONE_OK;
     if (!hone__linear_read(producer, &l)) {
         if (hone__is_op(producer, "Conv") || hone__is_op(producer, "ConvTranspose"))
-            hone__pass_missed(ctx, bn, 1, "the weights or the bias of node %s are not float32 constants",
-                              producer->name);
+            hone__pass_missed(ctx, bn, 1, "the weights or the bias of node %s are not float32 constants%s",
+                              producer->name,
+                              producer->inputs[1] && producer->inputs[1]->is_overridable
+                                  ? " but inputs with defaults (freeze_initializers makes constants of them)"
+                                  : "");
         return HONE_OK;
     }
     if (hone__value_single_consumer(bn->inputs[0]) != bn) {

@@ -12,6 +12,7 @@ HONE_PASS(eliminate_identity);
 HONE_PASS(fold_constants);
 HONE_PASS(fold_batchnorm);
 HONE_PASS(inline_control);
+HONE_PASS(freeze_initializers);
 HONE_PASS(fold_shapes);
 HONE_PASS(merge_reshapes);
 HONE_PASS(merge_transposes);

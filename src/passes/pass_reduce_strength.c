@@ -67,6 +67,9 @@ static hone_status visit_div(hone__node *node, double c, hone__pass_context *ctx
 }
 
 HONE_PASS(reduce_strength) {
+    /* Other runtimes have fusions of their own, which look for the operators that exporters write. */
+    if (ctx->options->target != HONE_TARGET_HONE)
+        return HONE_OK;
     HONE_FOR_NODES_SAFE(node, ctx->graph) {
         double c;
         if (hone__is_op(node, "Pow") && is_scalar_operand(node, &c) && node->op->since >= 7)

@@ -30,6 +30,8 @@ struct hone__pass {
     hone_status (*run)(hone__pass_context *ctx, hone_error *error);
     bool on_request;  /* changes results beyond rounding, or is a matter of taste: runs only when enabled by name */
     bool is_lowering; /* runs once, after all others and whatever the level, when the target is not HONE */
+    /* Operators, separated by spaces, without any of which the pass has nothing to do; NULL: it looks at all. */
+    const char *anchors;
 };
 
 typedef struct hone__pass_options {

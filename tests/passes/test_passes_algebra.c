@@ -290,6 +290,8 @@ static const pass_case g_cases[] = {
     {"fold_affine_before", 13, "x:f32 1x4x5x5", "a = Sub(x, +4x1x1); y = Conv[group=2](a, @6x2x2x2)", "y", "Conv"},
     {"fold_affine_before", 13, "x:f32 2x4", "a = " BN "(x, +4, @4, @4, +4); y = Gemm[transB=1](a, @6x4)", "y", "Gemm"},
     {"fold_affine_before", 13, "x:f32 2x3x4", "a = Mul(x, +4); y = MatMul(a, @4x6)", "y", "MatMul"},
+    {"fold_affine_before", 13, "x:f32 2x3x4", "a = Mul(x, 0.5); y = MatMul(a, @4x6)", "y", "Mul MatMul",
+     HONE_TARGET_ONNX},
     {"fold_affine_before", 13, "x:f32 2x3x4", "a = Add(x, +4); y = MatMul(a, @4x6)", "y", "Add MatMul"},
     {"fold_affine_before", 13, "x:f32 1x1x4x5", "a = Mul(x, +3x1x1); y = Conv(a, @6x3x2x2)", "y", "Mul Conv"},
     /* padding */
@@ -457,6 +459,27 @@ static void test_cases(void **state) {
     assert_int_equal(n_failed, 0);
 }
 
+/* A weight that is an input too: no pass may take it for a constant until it is frozen. */
+static void test_overridable(void **state) {
+    (void)state;
+    char got[256];
+    static const char *const enable[] = {"freeze_initializers"};
+    for (int frozen = 0; frozen < 2; frozen++) {
+        hone__graph *graph = graph_text(X, 13, "w = Identity(@6x3x2x2); c = Conv(x, w); y = Mul(c, 2.0)", "y");
+        hone__node *identity = graph->first;
+        hone__value *weight = identity->inputs[0];
+        OK(hone__graph_add_input(graph, weight, error));
+        weight->is_overridable = true;
+        hone__pass_options options = {.level = HONE_OPT_BASIC, .enable = enable, .n_enable = (size_t)frozen};
+        OK(hone__passes_run_with(graph, &options, error));
+        OK(hone__graph_verify(graph, error));
+        graph_text_operators(graph, got, sizeof got);
+        assert_string_equal(got, frozen ? "Conv" : "Conv Mul");
+        assert_int_equal(graph->n_inputs, frozen ? 1 : 2);
+        hone__graph_destroy(graph);
+    }
+}
+
 /* ---- random graphs ---- */
 
 /* Statements with $o for the result, $x and $y for values of shape 1x3x4x5, $t for a temporary. */
@@ -622,7 +645,7 @@ static void test_out_of_memory(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_random),
-                                       cmocka_unit_test(test_out_of_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_overridable),
+                                       cmocka_unit_test(test_random), cmocka_unit_test(test_out_of_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
