@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "ops/op.h"
+#include "ops/op_gradient.h"
 
 static void destroy(hone_model *model) {
     hone__graph_destroy(model->graph);
@@ -78,6 +79,7 @@ static hone_status infer(hone_model *model, hone_error *error) {
 
 static hone_status load(hone_model *model, const char *path, const char *base_dir, hone_error *error) {
     hone__pb_bytes bytes = {model->data, model->size};
+    hone_status status;
     if (model->size == 0) {
         hone__fail(error, HONE_ERROR_MODEL, "the file is empty");
         hone__error_file(error, model->path, 0);
@@ -90,6 +92,12 @@ static hone_status load(hone_model *model, const char *path, const char *base_di
     HONE_TRY(hone__model_import(model, &model->graph, error));
     HONE_TRY(check_nodes(model, model->graph, error));
     HONE_TRY(infer(model, error));
+    size_t n_gradients;
+    status = hone__graph_expand_gradients(model->graph, &n_gradients, error);
+    if (status != HONE_OK) {
+        hone__error_file(error, model->path, -1);
+        return status;
+    }
     return hone__model_describe(model, error);
 }
 

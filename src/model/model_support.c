@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "ops/op.h"
+#include "ops/op_gradient.h"
 
 #include <stdio.h>
 
@@ -84,6 +85,12 @@ static hone_status check_node(hone_model *model, const hone__node *node) {
     if (node->op->flags & HONE_OP_DEPRECATED) {
         snprintf(reason, sizeof reason, "%.80s was removed from the standard in opset %d", node->op_type,
                  node->op->since);
+        return add(model, node, HONE_DTYPE_UNDEFINED, reason);
+    }
+    const char *why = hone__node_attr_string(node, HONE__GRADIENT_REFUSAL, NULL);
+    if (strcmp(node->op_type, "Gradient") == 0 && (node->op->flags & HONE_OP_NO_EVAL)) {
+        snprintf(reason, sizeof reason, "%.60s cannot be expanded: %.220s", node->op_type,
+                 why ? why : "it stands inside of a subgraph");
         return add(model, node, HONE_DTYPE_UNDEFINED, reason);
     }
     const char *variant = hone__op_variant_refusal(node);

@@ -6,6 +6,7 @@
     X(binary)                                                                                                          \
     X(constant)                                                                                                        \
     X(control)                                                                                                         \
+    X(gradient)                                                                                                        \
     X(identity)                                                                                                        \
     X(image)                                                                                                           \
     X(move)                                                                                                            \

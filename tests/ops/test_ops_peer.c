@@ -1,6 +1,7 @@
-/* com.microsoft operators against what ONNX Runtime makes of the same inputs. tests/data/make_contrib.py made the file:
- * every node's inputs are initializers, and initializer "want/NAME" is the expected value of output NAME. Inferred
- * types must agree with what comes out, too. */
+/* Operators against what others make of the same inputs: com.microsoft's against ONNX Runtime (contrib.onnx, made by
+ * tests/data/make_contrib.py), derivatives against PyTorch (gradient.onnx, make_gradient.py). In these files the nodes'
+ * inputs are initializers, and initializer "want/NAME" is the expected value of output NAME. Inferred types must agree
+ * with what comes out, too. */
 #include "model/model.h"
 #include "ops/op.h"
 
@@ -46,13 +47,13 @@ static void compare(const hone__value *value, const hone_tensor *got, const hone
     }
 }
 
-int main(void) {
+static int run_file(const char *file) {
     char path[800];
     const char *source = getenv("HONE_SOURCE");
     hone_model *model;
     hone__graph *graph;
     hone_error error;
-    snprintf(path, sizeof path, "%s/tests/data/contrib.onnx", source ? source : ".");
+    snprintf(path, sizeof path, "%s/tests/data/%s", source ? source : ".", file);
     if (hone_model_open(path, &model, &error) != HONE_OK || hone__model_clone_graph(model, &graph, &error) != HONE_OK) {
         printf("FAILED: %s\n", error.message);
         return 1;
@@ -73,11 +74,40 @@ int main(void) {
         else
             complain(name, "is not in the file");
     }
-    printf("%zu outputs of %zu nodes compared, %d failed\n", n, graph->n_nodes, g_failed);
+    printf("%s: %zu outputs of %zu nodes compared, %d failed\n", file, n, graph->n_nodes, g_failed);
     for (size_t i = 0; out && i < n; i++)
         hone_tensor_destroy(out[i]);
     free(out);
     hone__graph_destroy(graph);
     hone_model_close(model);
     return g_failed ? 1 : 0;
+}
+
+/* What has no rule is named before anything runs, and is all that is wrong. */
+static int run_refused(void) {
+    char path[800];
+    const char *source = getenv("HONE_SOURCE"), *reason = "";
+    hone_model *model;
+    hone_error error;
+    snprintf(path, sizeof path, "%s/tests/data/gradient_refused.onnx", source ? source : ".");
+    if (hone_model_open(path, &model, &error) != HONE_OK) {
+        printf("FAILED: %s\n", error.message);
+        return 1;
+    }
+    size_t n = hone_model_unsupported_count(model);
+    if (n)
+        reason = hone_model_get_unsupported(model, 0)->reason;
+    bool ok = n == 1 && strstr(reason, "the_determinant");
+    if (!ok)
+        printf("FAILED: %zu reasons, the first: %s\n", n, reason);
+    hone_model_close(model);
+    return !ok;
+}
+
+int main(void) {
+    static const char *const files[] = {"contrib.onnx", "gradient.onnx"};
+    int status = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        status |= run_file(files[i]);
+    return status | run_refused();
 }
