@@ -84,7 +84,9 @@ static double spectral_cost(const hone__conv_plan *plan, double *cache) {
     const hone__conv_spectral_plan *p = &plan->spectral;
     const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
     const double c_vec = (double)p->depth / vw, k_vec = (double)p->width / vw;
-    const double in = p->is_fft ? 24.0 : 11.0, out = p->is_fft ? 24.0 : 7.0; /* per frequency and vector */
+    /* Per frequency and vector; without transposition less. */
+    const bool is_blocked = plan->desc.layout == HONE_CONV_LAYOUT_BLOCKED;
+    const double in = p->is_fft ? 24.0 : is_blocked ? 8.0 : 11.0, out = p->is_fft ? 24.0 : is_blocked ? 5.0 : 7.0;
     const double block = p->is_fused ? (double)p->block_tiles : (double)hone__min_size(p->n_tiles, 64);
     const double few = block >= 6.0 ? 1.0 : 6.0 / block; /* short tiles wait for the weights */
     if (!p->is_fused)
@@ -106,7 +108,8 @@ static double winograd_cost(const hone__conv_plan *plan, double *cache) {
                               : (double)p->n_group * (double)hone__conv_ceil(p->group_tiles, p->block_tiles);
     const double rows = (double)hone__min_size(p->block_tiles, plan->ops->cv_mr), few = rows >= 6.0 ? 1.0 : 6.0 / rows;
     double fma = tiles * freq * (double)d->c * k_vec * few / 0.88;
-    fma += tiles * freq * (11.0 * c_vec + 7.0 * k_vec) + blocks * freq * 3.4 * (double)d->c * k_vec;
+    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED; /* nothing is transposed */
+    fma += tiles * freq * ((is_blocked ? 8.0 : 11.0) * c_vec + (is_blocked ? 5.0 : 7.0) * k_vec) + blocks * freq * 3.4 * (double)d->c * k_vec;
     *cache += tiles * freq * 4.0 * (double)p->depth * (1.0 + 0.25 * (double)p->n_kblock);
     /* F(6,3) costs accuracy: it must be clearly faster. */
     return p->tile == 8 ? 1.1 * fma : fma;

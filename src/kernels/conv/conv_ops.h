@@ -99,6 +99,10 @@ struct hone__conv_ops {
     /* Writes rows x cols (<= m) pixels of n_c channels at y (and reads z there); ld: floats in a row. */
     void (*winograd_out)(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
                          const hone__conv_out *out);
+    /* The same on the blocked layout: x, y and z are a block of channels. */
+    void (*winograd_in_blocked)(int m, const hone__conv_patch *patch, float *v, size_t fs);
+    void (*winograd_out_blocked)(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
+                                 const hone__conv_out *out);
     void (*winograd_pack)(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,
                           size_t width, float *u, size_t fs);
     /* Transformed weights in fp32: taps[c][9][nv*vw] to u[f*fs + c*nv*vw + lane], c < n_c. */

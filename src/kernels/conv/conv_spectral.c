@@ -167,6 +167,11 @@ static void transform_in(const spectral_run *r, size_t index, size_t slot, size_
                               (ptrdiff_t)(tw * p->out_w) - (ptrdiff_t)d->pad_left,
                               hone__min_size(ops->vw, d->c - c0)};
     float *v = r->v + slot * r->v_ld + c0;
+    if (d->layout == HONE_CONV_LAYOUT_BLOCKED) {
+        patch.x = r->args->x + (n * hone__conv_ceil(d->c, ops->vw) * ops->vw + c0) * d->h * d->w;
+        ops->winograd_in_blocked(r->plan->algo->variant % 100, &patch, v, r->v_fs);
+        return;
+    }
     if (p->is_fft)
         ops->fft_in(p->tile_h, p->tile_w, r->args->table, &patch, v, r->v_fs, p->depth / 2, r->fft);
     else
@@ -181,11 +186,16 @@ static void transform_out(const spectral_run *r, size_t index, size_t slot, size
     const size_t tw = index % p->tiles_w, th = index / p->tiles_w % p->tiles_h, n = index / p->tiles_w / p->tiles_h;
     const size_t oh = th * p->out_h, ow = tw * p->out_w, n_c = hone__min_size(ops->vw, d->k - k0);
     const size_t rows = hone__min_size(p->out_h, d->oh - oh), cols = hone__min_size(p->out_w, d->ow - ow);
-    const size_t at = ((n * d->k + k0) * d->oh + oh) * d->ow + ow;
+    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED;
+    const size_t at =
+        is_blocked ? (n * hone__conv_ceil(d->k, ops->vw) * ops->vw + k0) * d->oh * d->ow + (oh * d->ow + ow) * ops->vw
+                   : ((n * d->k + k0) * d->oh + oh) * d->ow + ow;
     const hone__conv_args *a = r->args;
     hone__conv_out out = {a->bias ? a->bias + k0 : NULL, a->z ? a->z + at : NULL, a->y + at, d->oh * d->ow, &d->act};
     const float *m = r->m + slot * r->m_ld + lane;
-    if (p->is_fft)
+    if (is_blocked)
+        ops->winograd_out_blocked(r->plan->algo->variant % 100, m, r->m_fs, n_c, rows, cols, d->ow, &out);
+    else if (p->is_fft)
         ops->fft_out(p->tile_h, p->tile_w, a->table, m, r->m_fs, ops->vw, n_c, rows, cols, d->ow, &out, r->fft);
     else
         ops->winograd_out(r->plan->algo->variant % 100, m, r->m_fs, n_c, rows, cols, d->ow, &out);

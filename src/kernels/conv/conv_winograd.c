@@ -19,7 +19,7 @@ enum {
 };
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
-    return d->layout == HONE_CONV_LAYOUT_NCHW && d->r == 3 && d->s == 3 && d->stride_h == 1 && d->stride_w == 1 &&
+    return d->layout == d->x_layout && d->r == 3 && d->s == 3 && d->stride_h == 1 && d->stride_w == 1 &&
            d->dil_h == 1 && d->dil_w == 1 && d->groups == 1;
 }
 
@@ -125,7 +125,14 @@ static void transform_in(const winograd_run *r, size_t slot, size_t c0) {
                               (ptrdiff_t)at.oh - (ptrdiff_t)d->pad_top,
                               (ptrdiff_t)at.ow - (ptrdiff_t)d->pad_left,
                               hone__min_size(r->plan->ops->vw, d->c - c0)};
-    r->plan->ops->winograd_in((int)r->p->out, &patch, r->v + slot * r->p->v_ld + c0, r->p->v_fs);
+    const hone__conv_ops *ops = r->plan->ops;
+    float *v = r->v + slot * r->p->v_ld + c0;
+    if (d->layout == HONE_CONV_LAYOUT_BLOCKED) {
+        patch.x = r->args->x + (at.n * hone__round_up(d->c, ops->vw) + c0) * d->h * d->w;
+        ops->winograd_in_blocked((int)r->p->out, &patch, v, r->p->v_fs);
+    } else {
+        ops->winograd_in((int)r->p->out, &patch, v, r->p->v_fs);
+    }
 }
 
 static void run_in(const winograd_run *r, size_t task) {
@@ -143,10 +150,15 @@ static void transform_out(const winograd_run *r, size_t tile, size_t slot, size_
     const hone__conv_args *a = r->args;
     const place at = find_tile(r->p, r->first + tile);
     const size_t rows = hone__min_size(r->p->out, d->oh - at.oh), cols = hone__min_size(r->p->out, d->ow - at.ow);
-    const size_t y = ((at.n * d->k + k0) * d->oh + at.oh) * d->ow + at.ow;
+    const hone__conv_ops *ops = r->plan->ops;
+    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED;
+    const size_t y = is_blocked ? (at.n * hone__round_up(d->k, ops->vw) + k0) * d->oh * d->ow +
+                                      (at.oh * d->ow + at.ow) * ops->vw
+                                : ((at.n * d->k + k0) * d->oh + at.oh) * d->ow + at.ow;
     hone__conv_out out = {a->bias ? a->bias + k0 : NULL, a->z ? a->z + y : NULL, a->y + y, d->oh * d->ow, &d->act};
-    r->plan->ops->winograd_out((int)r->p->out, r->m + slot * r->p->m_ld + lane, r->p->m_fs,
-                               hone__min_size(r->plan->ops->vw, d->k - k0), rows, cols, d->ow, &out);
+    (is_blocked ? ops->winograd_out_blocked : ops->winograd_out)(
+        (int)r->p->out, r->m + slot * r->p->m_ld + lane, r->p->m_fs, hone__min_size(ops->vw, d->k - k0), rows, cols,
+        d->ow, &out);
 }
 
 /* M[f][0 .. n) (+)= V[f][t0 .. t0+n) U[f] over the channels of a chunk. */

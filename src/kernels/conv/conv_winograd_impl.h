@@ -250,6 +250,94 @@ static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t ro
         wino_out(6, v, fs, n_c, rows, cols, ld, out);
 }
 
+/* ---- the blocked layout: a pixel is a vector, nothing is transposed ---- */
+
+HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, float *v, size_t fs) {
+    const int t = m + 2;
+    vf tmp[64], d[8], o[8];
+    const ptrdiff_t h = (ptrdiff_t)patch->h, w = (ptrdiff_t)patch->w;
+    const bool is_inside =
+        patch->n_c == VW && patch->h0 >= 0 && patch->w0 >= 0 && patch->h0 + t <= h && patch->w0 + t <= w;
+    for (int i = 0; i < t; i++) {
+        const ptrdiff_t ih = patch->h0 + i;
+        const float *x = patch->x + (ih * w + patch->w0) * VW;
+        if (is_inside) {
+            HONE_UNROLL
+            for (int j = 0; j < t; j++)
+                d[j] = v_load(x + j * VW);
+        } else { /* lanes past the last channel may hold anything */
+            for (int j = 0; j < t; j++) {
+                const bool in = ih >= 0 && ih < h && patch->w0 + j >= 0 && patch->w0 + j < w;
+                d[j] = !in ? v_zero() : patch->n_c == VW ? v_load(x + j * VW) : v_loadn(x + j * VW, patch->n_c);
+            }
+        }
+        wino_in_1d(m, d, o);
+        HONE_UNROLL
+        for (int j = 0; j < t; j++)
+            tmp[i * t + j] = o[j];
+    }
+    HONE_UNROLL
+    for (int j = 0; j < t; j++) {
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            d[i] = tmp[i * t + j];
+        wino_in_1d(m, d, o);
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            v_store(v + (size_t)(i * t + j) * fs, o[i]);
+    }
+}
+
+static void winograd_in_blocked(int m, const hone__conv_patch *patch, float *v, size_t fs) {
+    if (m == 2)
+        wino_in_blocked(2, patch, v, fs);
+    else if (m == 4)
+        wino_in_blocked(4, patch, v, fs);
+    else
+        wino_in_blocked(6, patch, v, fs);
+}
+
+HONE_INLINE void wino_out_blocked(const int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols,
+                                  size_t ld, const hone__conv_out *out) {
+    const int t = m + 2;
+    const act_vec act = act_prepare(out->act);
+    const vf bias = out->bias ? v_loadn(out->bias, n_c) : v_zero();
+    vf tmp[64], s[8], o[8];
+    HONE_UNROLL
+    for (int j = 0; j < t; j++) {
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            s[i] = v_load(v + (size_t)(i * t + j) * fs);
+        wino_out_1d(m, s, o);
+        HONE_UNROLL
+        for (int i = 0; i < m; i++)
+            tmp[i * t + j] = o[i];
+    }
+    for (int j = 0; j < 8; j++)
+        o[j] = v_zero();
+    for (size_t i = 0; i < rows; i++) {
+        wino_out_1d(m, tmp + i * (size_t)t, o);
+        float *y = out->y + i * ld * VW;
+        const float *z = out->z ? out->z + i * ld * VW : NULL;
+        for (size_t j = 0; j < cols; j++) {
+            vf r = v_add(o[j], bias);
+            if (z)
+                r = v_add(r, v_load(z + j * VW));
+            v_store(y + j * VW, act_apply(r, &act));
+        }
+    }
+}
+
+static void winograd_out_blocked(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
+                                 const hone__conv_out *out) {
+    if (m == 2)
+        wino_out_blocked(2, v, fs, n_c, rows, cols, ld, out);
+    else if (m == 4)
+        wino_out_blocked(4, v, fs, n_c, rows, cols, ld, out);
+    else
+        wino_out_blocked(6, v, fs, n_c, rows, cols, ld, out);
+}
+
 /* Transformed weights of one input channel for a block of `width` output channels, of which n_k exist: U = G w G^T in
  * double precision. w: first kernel, k_stride floats between output channels; u[f*fs + lane], f < t*t. */
 static void winograd_pack(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,
