@@ -1,6 +1,7 @@
 /* Binds the normalisations to kernels/norm: Softmax and LogSoftmax, LayerNormalization and its RMS
  * forms, BatchNormalization (inference), InstanceNormalization, GroupNormalization and LRN. */
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_blocked.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/norm/norm.h"
@@ -369,7 +370,7 @@ static hone_status run_lrn(hone__cpu_run *ctx) {
 }
 
 #define ROW(domain_, op_, min_, name_, match_, plan_, run_)                                                            \
-    { domain_, op_, min_, HONE_ANY_VERSION, name_, match_, NULL, NULL, plan_, run_ }
+    { domain_, op_, min_, HONE_ANY_VERSION, name_, match_, NULL, NULL, plan_, run_, NULL, hone__cpu_blocked_batch_norm }
 
 static const hone__cpu_kernel rows[] = {
     ROW("", "Softmax", 1, "f32_softmax", match_f32, plan_softmax, run_softmax),

@@ -230,6 +230,29 @@ static hone_status plan_resize(const void *state, hone__cpu_plan *ctx) {
 
 /* ---- Resize: run ---- */
 
+/* Nearest on blocked tensors: an element is a vector of channels. */
+static hone_status plan_resize_blocked(const void *state, hone__cpu_plan *ctx) {
+    HONE_TRY(plan_resize(state, ctx));
+    resize_plan *p = ctx->plan_state;
+    p->planes = ctx->in[0]->dims[0] * ((ctx->in[0]->dims[1] + (int64_t)ctx->block - 1) / (int64_t)ctx->block);
+    p->elem_size *= ctx->block;
+    ctx->kernel = "resize_nearest_blocked";
+    return HONE_OK;
+}
+
+static const hone__cpu_blocked resize_form = {.name = "resize_nearest_blocked", .plan = plan_resize_blocked};
+
+static const hone__cpu_blocked *blocked_resize(const void *state, hone__cpu_plan *ctx) {
+    resize_options o;
+    (void)state;
+    if (!read_modes(ctx->node, &o) || o.is_linear || !ctx->in[0] || ctx->in[0]->rank != 4 ||
+        ctx->in[0]->dtype != HONE_DTYPE_FLOAT || ctx->in[0]->dims[1] != ctx->out[0]->dims[1] ||
+        ctx->in[0]->dims[0] != ctx->out[0]->dims[0])
+        return NULL;
+    ctx->blocked_inputs = 1;
+    return &resize_form;
+}
+
 typedef struct resize_args {
     const resize_plan *plan;
     const char *x;
@@ -498,8 +521,10 @@ static hone_status run_pad(hone__cpu_run *ctx) {
 }
 
 static const hone__cpu_kernel rows[] = {
-    {"", "Resize", 10, HONE_ANY_VERSION, "resize", match_resize, NULL, NULL, plan_resize, run_resize},
-    {"", "Upsample", 7, HONE_ANY_VERSION, "resize", match_resize, NULL, NULL, plan_resize, run_resize},
+    {"", "Resize", 10, HONE_ANY_VERSION, "resize", match_resize, NULL, NULL, plan_resize, run_resize, NULL,
+     blocked_resize},
+    {"", "Upsample", 7, HONE_ANY_VERSION, "resize", match_resize, NULL, NULL, plan_resize, run_resize, NULL,
+     blocked_resize},
     {"", "Pad", 2, HONE_ANY_VERSION, "pad", match_pad, NULL, NULL, plan_pad, run_pad},
 };
 

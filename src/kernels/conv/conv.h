@@ -112,6 +112,7 @@ typedef struct hone__conv_blocked_plan {
     size_t lanes;                          /* output channels in a vector: all of a block, or half */
     size_t block;                          /* input channels side by side: a block's, or all when x is NCHW */
     size_t x_plane, y_plane;               /* floats in a block of channels (x: in a plane when NCHW) */
+    bool half_tail;                        /* the last panel is one half vector of output channels */
     size_t n_panel, n_jchunk;              /* panels of two vectors of output channels in a group; chunks of them */
     size_t units, n_chunk;                 /* output rows (tiles of the one row when pointwise); chunks of them */
     size_t tile;                           /* pixels */

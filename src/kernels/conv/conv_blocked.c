@@ -106,7 +106,9 @@ bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
     p->units = d->oh == 1 ? hone__conv_ceil(d->ow, p->tile) : d->oh;
     if (d->oh == 1 && (p->col_lo > 0 || p->col_hi < d->ow))
         p->units = 1; /* a single row with borders is not cut */
-    p->n_panel = hone__conv_ceil(p->kg, 2 * p->lanes);
+    const size_t rest = p->kg % p->lanes;
+    p->half_tail = p->lanes == ops->vw && ops->blocked_tile_half && rest > 0 && rest <= p->lanes / 2;
+    p->n_panel = hone__conv_ceil(p->kg - (p->half_tail ? rest : 0), 2 * p->lanes) + p->half_tail;
     blocked_split(plan, p);
     size_t floats;
     if (!hone__conv_product(p->groups * p->n_panel * 2 * p->lanes, p->cg, d->r, d->s, &floats) ||
@@ -118,9 +120,16 @@ bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
     return true;
 }
 
-/* Vectors in panel j of a group: two, or one. */
-static size_t blocked_vectors(const hone__conv_blocked_plan *p, size_t j) {
-    return p->kg - j * 2 * p->lanes > p->lanes ? 2 : 1;
+/* A panel's output channels: from k0 of the group on, nv vectors of `lanes`. */
+typedef struct blocked_panel {
+    size_t k0, nv, lanes;
+} blocked_panel;
+
+static blocked_panel panel_at(const hone__conv_blocked_plan *p, size_t j) {
+    const size_t whole = p->half_tail ? p->kg / p->lanes * p->lanes : p->kg, k0 = j * 2 * p->lanes;
+    if (p->half_tail && j + 1 == p->n_panel)
+        return (blocked_panel){whole, 1, p->lanes / 2};
+    return (blocked_panel){k0, whole - k0 > p->lanes ? 2 : 1, p->lanes};
 }
 
 /* Input channels of a group that exist: a joined last group may have fewer. Lanes past the last channel are not read.
@@ -140,6 +149,24 @@ static float blocked_weight(const hone__conv_plan *plan, const hone_f32_unaligne
     return w[(k_all * cg + c_all % cg) * taps + tap];
 }
 
+/* A panel of a group that is one of the layer's own: w and n_k are of its first channel. */
+static float *pack_panel(const hone__conv_plan *plan, const hone_f32_unaligned *w, size_t n_k, size_t width,
+                         float *to) {
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const size_t taps = plan->desc.r * plan->desc.s, row = p->cg * taps;
+    for (size_t c0 = 0; c0 < p->cg; c0 += p->block)
+        for (size_t t = 0; t < taps; t++)
+            for (size_t c = c0; c < hone__min_size(p->cg, c0 + p->block); c++) {
+                const hone_f32_unaligned *from = w + c * taps + t;
+                for (size_t k = 0; k < n_k; k++)
+                    to[k] = from[k * row];
+                for (size_t k = n_k; k < width; k++)
+                    to[k] = 0.0f;
+                to += width;
+            }
+    return to;
+}
+
 /* [group][panel][block][r][s][channel][vectors]; panels stand at multiples of a full one. */
 void hone__conv_blocked_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_blocked_plan *p = &plan->blocked;
@@ -147,13 +174,19 @@ void hone__conv_blocked_pack(const hone__conv_plan *plan, const hone_f32_unalign
     for (size_t g = 0; g < p->groups; g++)
         for (size_t j = 0; j < p->n_panel; j++) {
             const size_t depth = blocked_depth(plan, g);
+            const blocked_panel panel = panel_at(p, j);
+            const size_t width = panel.nv * panel.lanes;
             float *to = packed + (g * p->n_panel + j) * full;
-            const size_t width = blocked_vectors(p, j) * p->lanes;
+            if (p->groups == plan->desc.groups) {
+                pack_panel(plan, w + (g * p->kg + panel.k0) * p->cg * taps, hone__min_size(width, p->kg - panel.k0),
+                           width, to);
+                continue;
+            }
             for (size_t c0 = 0; c0 < depth; c0 += p->block)
                 for (size_t t = 0; t < taps; t++)
                     for (size_t c = c0; c < hone__min_size(depth, c0 + p->block); c++)
                         for (size_t k = 0; k < width; k++)
-                            *to++ = blocked_weight(plan, w, g, j * 2 * p->lanes + k, c, t);
+                            *to++ = blocked_weight(plan, w, g, panel.k0 + k, c, t);
         }
 }
 
@@ -180,7 +213,8 @@ static void blocked_call(const blocked_job *job, size_t j, size_t oh, size_t ow,
     const hone__conv_blocked_plan *p = job->p;
     const hone__conv_desc *d = &p->flat;
     const hone__conv_ops *ops = job->plan->ops;
-    const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = j * 2 * p->lanes;
+    const blocked_panel panel = panel_at(p, j);
+    const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = panel.k0;
     const size_t y_at = (oh * d->ow + ow) * ops->vw + k0 / ops->vw * p->y_plane;
     hone__conv_btile t = {.block = p->block, .n_c = job->depth, .kernel_h = d->r, .kernel_w = d->s, .act = &d->act};
     t.n_r = hone__conv_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, &t.r0);
@@ -202,10 +236,10 @@ static void blocked_call(const blocked_job *job, size_t j, size_t oh, size_t ow,
     t.z = job->z ? job->z + y_at : NULL;
     t.bias = job->bias ? job->bias + k0 : NULL;
     t.n_k = job->k_left > k0 ? job->k_left - k0 : 0;
-    if (p->lanes == ops->vw)
-        ops->blocked_tile(m, blocked_vectors(p, j), &t);
+    if (panel.lanes == ops->vw)
+        ops->blocked_tile(m, panel.nv, &t);
     else
-        ops->blocked_tile_half(m, blocked_vectors(p, j), &t);
+        ops->blocked_tile_half(m, panel.nv, &t);
 }
 
 /* Panels [j0, j1) of one tile. */

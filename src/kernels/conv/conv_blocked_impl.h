@@ -184,6 +184,12 @@ static void block_scale(const float *x, const float *s, size_t n, bool is_add, f
     }
 }
 
+static void block_affine(const float *x, const float *scale, const float *shift, size_t n, float *y) {
+    const vf a = v_load(scale), b = v_load(shift);
+    for (size_t i = 0; i < n; i++, x += VW, y += VW)
+        v_store(y, v_fma(v_load(x), a, b));
+}
+
 /* ---- pooling ---- */
 
 /* One output pixel: the maximum or the sum over n_r rows and n_s columns. NaN wins over every number: one in the

@@ -67,7 +67,8 @@ static double depthwise_cost(const hone__conv_plan *plan) {
 static double blocked_cost(const hone__conv_plan *plan) {
     const hone__conv_blocked_plan *p = &plan->blocked;
     const hone__conv_desc *d = &p->flat;
-    const double vectors = (double)hone__conv_ceil(p->kg, p->lanes) * (double)p->lanes / (double)plan->ops->vw;
+    const double vectors = ((double)hone__conv_ceil(p->kg, p->lanes) - (p->half_tail ? 0.45 : 0.0)) * (double)p->lanes /
+                           (double)plan->ops->vw;
     const double tiles = (double)(d->n * p->groups) * (double)(d->oh * d->ow);
     const double step = (p->kg <= p->lanes ? 1.2 : 1.0) / 0.96;
     const double border = d->r * d->s > 1 ? 1.05 + 1.0 / (double)d->ow : 1.0;

@@ -39,4 +39,5 @@ const hone__conv_ops hone__conv_ops_avx2 = {
     .block_to_planes = block_to_planes,
     .blocked_pool = blocked_pool,
     .block_scale = block_scale,
+    .block_affine = block_affine,
 };
