@@ -55,7 +55,7 @@ static void check_header(hone__checker *c) {
     if (m->ir_version <= 0)
         hone__check_add(c, true, HONE_ERROR_MODEL, &m->head, "model", "set ir_version", "the model has no IR version");
     else if (m->ir_version > NEWEST_IR)
-        hone__check_add(c, false, HONE_ERROR_MODEL, &m->head, "model", "",
+        hone__check_add(c, true, HONE_ERROR_MODEL, &m->head, "model", "convert the model, or use a newer hone",
                         "IR version %lld is newer than %d, the newest known here", (long long)m->ir_version, NEWEST_IR);
     if (m->ir_version >= 3 && m->opset_import.n == 0)
         hone__check_add(c, true, HONE_ERROR_MODEL, &m->head, "model", "add opset_import",

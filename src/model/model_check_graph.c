@@ -253,7 +253,7 @@ static void check_value_info(hone__checker *c, const hone__value_info_proto *inf
         hone__check_add(c, true, HONE_ERROR_MODEL, &info->head, where, "declare its type", "its type is empty");
     else if (type.is_known && type.kind == HONE_KIND_TENSOR && type.dtype == HONE_DTYPE_UNDEFINED && is_main)
         hone__check_add(c, true, HONE_ERROR_MODEL, &info->head, where, "set elem_type", "it has no element type");
-    else if (type.is_known && type.kind == HONE_KIND_TENSOR && type.rank < 0 && is_main && strcmp(what, "input") == 0)
+    else if (type.is_known && type.kind == HONE_KIND_TENSOR && type.rank < 0 && is_main)
         hone__check_add(c, true, HONE_ERROR_MODEL, &info->head, where, "declare its rank; dims may be symbols",
                         "it has no shape");
 }
