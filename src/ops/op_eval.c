@@ -47,6 +47,7 @@ hone_status hone__eval_fail(hone__eval *ctx, hone_status status, const char *fmt
 /* What all levels of one evaluation share. */
 typedef struct run_state {
     hone__value_lookup lookup; /* values of graphs outside */
+    hone__node_runner runner;  /* or NULL */
     void *user;
     hone_tensor **values; /* [root values] by id, those that nodes have made or graphs were given */
     bool *is_borrowed;    /* [root values] */
@@ -158,12 +159,16 @@ static hone_status run_node(run_state *s, const hone__node *node, const hone_ten
                             .scratch = default_scratch,
                             .run_graph = default_run_graph,
                             .error = error};
-    hone_status status;
-    if (!node->op || !node->op->eval) {
+    hone_status status = HONE_OK;
+    bool done = false;
+    if (s->runner)
+        status = s->runner(s->user, node, in, n_in, out, n_out, &done, error);
+    if (status != HONE_OK || done) {
+        /* The runner's result stands. */
+    } else if (!node->op || !node->op->eval) {
         status = hone__eval_fail(&run.eval, HONE_ERROR_UNSUPPORTED, "opset %lld of domain \"%s\" has no evaluator",
                                  (long long)node->opset, *node->domain ? node->domain : "ai.onnx");
     } else {
-        status = HONE_OK;
         for (size_t i = 0; i < node->op->min_inputs && status == HONE_OK; i++)
             if (i >= n_in || (!in[i] && i < node->op->n_inputs && !node->op->inputs[i].is_optional))
                 status = hone__eval_fail(&run.eval, HONE_ERROR_MODEL, "input %zu is required", i);
@@ -319,7 +324,13 @@ static hone_status run_graph(run_state *s, const hone__graph *graph, const hone_
 
 hone_status hone__graph_run(const hone__graph *graph, const hone_tensor *const *in, size_t n_in, hone_tensor **out,
                             size_t n_out, hone__value_lookup lookup, void *user, hone_error *error) {
-    run_state s = {.lookup = lookup, .user = user};
+    return hone__graph_run_by(graph, in, n_in, out, n_out, lookup, NULL, user, error);
+}
+
+hone_status hone__graph_run_by(const hone__graph *graph, const hone_tensor *const *in, size_t n_in, hone_tensor **out,
+                               size_t n_out, hone__value_lookup lookup, hone__node_runner runner, void *user,
+                               hone_error *error) {
+    run_state s = {.lookup = lookup, .runner = runner, .user = user};
     for (size_t i = 0; i < n_out; i++)
         out[i] = NULL;
     HONE_TRY(prepare_state(&s, graph, error));

@@ -171,3 +171,41 @@ save("dynamic", [helper.make_node("NonZero", ["x"], ["where"], "where"),
       numpy_helper.from_array(random.standard_normal((1, 4)).astype(np.float32), "w"),
       numpy_helper.from_array(random.standard_normal((1, 8, 3)).astype(np.float32), "lw"),
       numpy_helper.from_array(random.standard_normal((1, 8, 2)).astype(np.float32), "lr")])
+
+
+def fused():
+    """Convolutions, attention, normalisation and activations in the spelling of PyTorch 1.13, for the fusing passes
+    (python3-torch), and a recurrence in a loop, whose body runs on kernels."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm, self.again = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, padding=1)
+            self.layer = nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", batch_first=True)
+
+        def forward(self, x):
+            x = torch.relu(self.norm(self.conv(x)))
+            x = torch.relu(x + self.again(x))
+            x = nn.functional.silu(x).flatten(2).transpose(1, 2)
+            return self.layer(x)
+
+    torch.is_grad_enabled = lambda: True  # or attention takes a fused path that cannot be exported
+    torch.onnx.export(Net().eval(), torch.rand(1, 3, 4, 4), path("fused.onnx"), opset_version=13, input_names=["x"],
+                      output_names=["y"], do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE)
+    weight = numpy_helper.from_array(random.standard_normal((16, 16)).astype(np.float32) / 4, "w")
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("MatMul", ["h", "w"], ["product"]),
+         helper.make_node("Tanh", ["product"], ["next"]), helper.make_node("Identity", ["next"], ["scan"])],
+        "body", [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, ["n", 16])],
+        [value("go_on", TensorProto.BOOL, []), value("next", TensorProto.FLOAT, ["n", 16]), value("scan", TensorProto.FLOAT, ["n", 16])])
+    save("body", [helper.make_node("Loop", ["trips", "", "x"], ["y", "all"], body=body)],
+         [value("x", TensorProto.FLOAT, ["n", 16]), value("trips", TensorProto.INT64, [])],
+         [value("y", TensorProto.FLOAT, ["n", 16]), value("all", TensorProto.FLOAT, ["t", "n", 16])], [weight])
+
+
+if __name__ == "__main__":
+    fused()

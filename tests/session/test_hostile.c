@@ -1,5 +1,5 @@
 /* Hostile models (tests/data/hostile, made by make_hostile.py): each asks for terabytes, overflows, nests without end
- * or reaches for files elsewhere. Opening, optimising and running each one, in a process that may have 2 GiB and a few
+ * or reaches for files elsewhere. Opening, optimising and running each one, in a process that may have 1 GiB and a few
  * seconds of processor time, must end with a status other than OK and other than INTERNAL.
  *
  * usage: test_hostile [FILE]     (one file only) */
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MEMORY = 2u << 30, PROCESSOR_SECONDS = 20, REFUSED = 10, ACCEPTED = 11, BROKEN = 12 };
+enum { MEMORY = 1u << 30, PROCESSOR_SECONDS = 20, REFUSED = 10, ACCEPTED = 11, BROKEN = 12 };
 
 static hone_status attempt(const char *path, const char *level, hone_error *error) {
     hone_options *options = NULL;

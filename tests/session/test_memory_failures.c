@@ -116,8 +116,28 @@ static void test_dynamic_shapes(void **state) {
     try_all("dynamic", in, 2);
 }
 
+/* The patterns that passes fuse: convolutions with activations and residuals, attention, normalisation. */
+static void test_fused(void **state) {
+    (void)state;
+    int64_t dims[4] = {1, 3, 4, 4};
+    hone_tensor *in[1];
+    assert_int_equal(hone_tensor_create(HONE_DTYPE_FLOAT, 4, dims, &in[0], NULL), HONE_OK);
+    for (int i = 0; i < 48; i++)
+        ((float *)hone_tensor_data(in[0]))[i] = (float)(i % 7) - 3;
+    try_all("fused", in, 1);
+}
+
+/* A loop whose body runs on kernels. */
+static void test_body(void **state) {
+    (void)state;
+    const int64_t trips = 2;
+    hone_tensor *in[2] = {tensor(HONE_DTYPE_FLOAT, 2, 16, 16, 0, NULL), tensor(HONE_DTYPE_INT64, 0, 0, 0, 0, &trips)};
+    try_all("body", in, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_control_flow), cmocka_unit_test(test_sequences),
-                                       cmocka_unit_test(test_strings), cmocka_unit_test(test_dynamic_shapes)};
+                                       cmocka_unit_test(test_strings),      cmocka_unit_test(test_dynamic_shapes),
+                                       cmocka_unit_test(test_fused),        cmocka_unit_test(test_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

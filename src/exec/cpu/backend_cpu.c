@@ -45,7 +45,7 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
     out->backend = "cpu";
     out->kernel = entry->row ? entry->row->name : "reference";
     out->algorithm = "";
-    out->detail = "";
+    out->detail = entry->detail ? entry->detail : "";
     out->precision = "";
     out->prepare_ms = entry->prepare_ms;
     for (size_t i = 0; i < node->n_outputs && !*out->precision; i++)
@@ -61,7 +61,8 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
     if (!step->is_dynamic || !entry->row)
         out->kernel = step->kernel;
     out->algorithm = step->algorithm;
-    out->detail = step->detail ? step->detail : "";
+    if (step->detail)
+        out->detail = step->detail;
     out->workspace_size = step->workspace_size;
 }
 

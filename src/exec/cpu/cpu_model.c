@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "exec/cpu/cpu_body.h"
 #include "exec/cpu/cpu_pools.h"
 #include "hw/hw.h"
 
@@ -201,9 +202,14 @@ hone_status hone__cpu_model_prepare(hone__graph *graph, const hone__exec_config 
         entry->node = node;
         HONE_CHECK(pick_kernel(model, entry, error));
     }
+    HONE_CHECK(hone__cpu_bodies_pick(model, error));
     HONE_CHECK(align_constants(model, graph, error));
     for (size_t i = 0; i < model->n_nodes; i++)
         HONE_CHECK(prepare_node(model, &model->nodes[i], error));
+    for (size_t i = 0; i < model->n_body_nodes; i++)
+        HONE_CHECK(prepare_node(model, &model->body_nodes[i], error));
+    for (size_t i = 0; i < model->n_nodes && model->body_nodes; i++)
+        HONE_CHECK(hone__cpu_bodies_describe(model, &model->nodes[i], error));
     hone__cpu_work_run(&model->work, model->intra);
 cleanup:
     if (status != HONE_OK) {
@@ -220,6 +226,11 @@ void hone__cpu_model_destroy(hone__exec_model *model) {
     for (size_t i = 0; i < model->n_nodes; i++)
         if (model->nodes[i].row && model->nodes[i].row->release && model->nodes[i].state)
             model->nodes[i].row->release(model->nodes[i].state);
+    for (size_t i = 0; i < model->n_body_nodes; i++)
+        if (model->body_nodes[i].row->release && model->body_nodes[i].state)
+            model->body_nodes[i].row->release(model->body_nodes[i].state);
+    hone__free(model->body_nodes);
+    hone__free(model->body_by_id);
     while (model->chunks) {
         hone__packed_chunk *next = model->chunks->next;
         hone__pages_free(model->chunks->data, model->chunks->size);

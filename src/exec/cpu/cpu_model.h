@@ -15,6 +15,7 @@ typedef struct hone__cpu_node {
     const hone__node *node;
     const hone__cpu_kernel *row; /* NULL: the operator's reference evaluator */
     void *state;
+    const char *detail; /* for reports, or NULL */
     double prepare_ms;
 } hone__cpu_node;
 
@@ -25,6 +26,9 @@ struct hone__exec_model {
     hone__pool *intra, *inter; /* NULL when of one thread; from the shared registry */
     hone__cpu_node *nodes;     /* in graph order */
     size_t n_nodes;
+    hone__cpu_node *body_nodes;  /* nodes of bodies that have kernels */
+    hone__cpu_node **body_by_id; /* [node count]: by node id; NULL without bodies */
+    size_t n_body_nodes;
     hone__arena arena;                 /* of states */
     struct hone__packed_chunk *chunks; /* of packed weights, the one in use first */
     hone__cpu_work work;               /* put off by the prepare or plan under way */

@@ -1,6 +1,6 @@
 /* Running one step of a plan: a kernel, or the operator's reference evaluator; with shapes known, or
  * found as it runs. */
-#include "exec/cpu/cpu_context.h"
+#include "exec/cpu/cpu_body.h"
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -10,10 +10,7 @@
 
 /* ---- reference evaluation on planned memory ---- */
 
-typedef struct eval_user {
-    hone__exec_context *ctx;
-    int worker;
-} eval_user;
+typedef hone__cpu_body eval_user;
 
 static bool same_shape(const hone_tensor *a, hone_dtype dtype, int rank, const int64_t *dims) {
     return a->dtype == dtype && a->rank == rank &&
@@ -100,12 +97,13 @@ static const hone_tensor *outer_value(void *data, const hone__value *value) {
 
 static hone_status run_graph(hone__eval *eval, const hone__graph *graph, const hone_tensor *const *in, size_t n_in,
                              hone_tensor **out, size_t n_out) {
-    return hone__graph_run(graph, in, n_in, out, n_out, outer_value, eval->user, eval->error);
+    return hone__graph_run_by(graph, in, n_in, out, n_out, outer_value, hone__cpu_body_run_node, eval->user,
+                              eval->error);
 }
 
 static hone_status run_reference(hone__exec_context *ctx, const hone__node *node, const hone_tensor *const *in,
-                                 hone_tensor **out, int worker, hone_error *error) {
-    eval_user user = {ctx, worker};
+                                 hone_tensor **out, int worker, hone__pool *pool, hone_error *error) {
+    eval_user user = {ctx, worker, pool};
     hone__eval eval = {.node = node,
                        .n_in = node->n_inputs,
                        .n_out = node->n_outputs,
@@ -126,8 +124,8 @@ static hone_status run_reference(hone__exec_context *ctx, const hone__node *node
 
 /* ---- a kernel whose shapes are found now ---- */
 
-static hone_status run_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor *const *in,
-                                  hone_tensor *const *out, hone__arena *arena, hone__pool *pool, hone_error *error) {
+hone_status hone__cpu_run_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor *const *in,
+                                     hone_tensor *const *out, hone__arena *arena, hone__pool *pool, hone_error *error) {
     const hone__node *node = entry->node;
     hone__cpu_plan plan = {.config = &ctx->model->cpu,
                            .node = node,
@@ -191,7 +189,7 @@ static hone_status try_kernel_now(hone__exec_context *ctx, const hone__cpu_node 
         if (value && ctx->plan->buffers[ctx->plan->value_buffer[value->id]].place == HONE_PLACE_RUNTIME)
             HONE_CHECK(hone__cpu_place_value(ctx, value, &shapes[i], &out[i], error));
     }
-    status = run_kernel_now(ctx, entry, in, out, &arena, pool, error);
+    status = hone__cpu_run_kernel_now(ctx, entry, in, out, &arena, pool, error);
     *done = true;
 cleanup:
     hone__arena_deinit(&arena);
@@ -207,7 +205,7 @@ static hone_status run_dynamic(hone__exec_context *ctx, const hone__cpu_step *st
     bool done = false;
     if (entry->row)
         HONE_TRY(try_kernel_now(ctx, entry, in, out, pool, &done, error));
-    return done ? HONE_OK : run_reference(ctx, node, in, out, worker, error);
+    return done ? HONE_OK : run_reference(ctx, node, in, out, worker, pool, error);
 }
 
 hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t at, int worker, hone__pool *pool, hone_error *error) {
@@ -242,7 +240,7 @@ hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t at, int worker,
                              .error = error};
         status = step->run(&run);
     } else {
-        status = run_reference(ctx, node, in, out, worker, error);
+        status = run_reference(ctx, node, in, out, worker, pool, error);
     }
     if (status != HONE_OK)
         hone__error_node(error, node->name);
