@@ -2,6 +2,7 @@
  *
  * Source: ONNX operator specification; Jaderberg et al., "Spatial transformer networks" (2015); He et al.,
  * "Mask R-CNN" (2017) for RoiAlign; Girshick, "Fast R-CNN" (2015) for RoI pooling. */
+#include "ops/op_grid.h"
 #include "ops/op_help.h"
 
 #include <math.h>
@@ -9,9 +10,7 @@
 
 /* ---- GridSample ---- */
 
-enum { MAX_SPATIAL = 3, MAX_TAPS = 4 };
-typedef enum grid_mode { GRID_LINEAR, GRID_NEAREST, GRID_CUBIC } grid_mode;
-typedef enum grid_pad { GRID_ZEROS, GRID_BORDER, GRID_REFLECTION } grid_pad;
+enum { MAX_SPATIAL = 3 };
 
 static hone_status infer_grid_sample(hone__infer *ctx) {
     hone_dtype dtype = hone__infer_dtype(ctx, 0);
@@ -37,29 +36,21 @@ static double reflect(double x, double low, double high) {
     return r <= range ? low + r : high - (r - range);
 }
 
-typedef struct grid_axis {
-    int64_t size;
-    double low, high; /* where reflection turns */
-    int n;
-    int64_t index[MAX_TAPS]; /* -1: zero */
-    double weight[MAX_TAPS];
-} grid_axis;
-
-static void grid_taps(grid_axis *a, double g, grid_mode mode, grid_pad pad, bool align) {
+void hone__grid_taps(hone__grid_axis *a, double g, hone__grid_mode mode, hone__grid_pad pad, bool align) {
     double size = (double)a->size, x = align ? (g + 1) / 2 * (size - 1) : ((g + 1) * size - 1) / 2;
     a->low = align ? 0 : -0.5;
     a->high = align ? size - 1 : size - 0.5;
     if (!isfinite(x) || fabs(x) > 0x1p50)
         x = isnan(x) || x < 0 ? -0x1p30 : 0x1p30;
-    if (pad == GRID_BORDER)
+    if (pad == HONE_GRID_BORDER)
         x = fmin(fmax(x, 0), size - 1);
-    else if (pad == GRID_REFLECTION)
+    else if (pad == HONE_GRID_REFLECTION)
         x = reflect(x, a->low, a->high);
-    double base = mode == GRID_NEAREST ? nearbyint(x) : floor(x), t = x - floor(x), c = -0.75;
-    a->n = mode == GRID_NEAREST ? 1 : mode == GRID_LINEAR ? 2 : 4;
-    a->weight[0] = mode == GRID_NEAREST ? 1 : 1 - t;
+    double base = mode == HONE_GRID_NEAREST ? nearbyint(x) : floor(x), t = x - floor(x), c = -0.75;
+    a->n = mode == HONE_GRID_NEAREST ? 1 : mode == HONE_GRID_LINEAR ? 2 : 4;
+    a->weight[0] = mode == HONE_GRID_NEAREST ? 1 : 1 - t;
     a->weight[1] = t;
-    if (mode == GRID_CUBIC) {
+    if (mode == HONE_GRID_CUBIC) {
         double u = t + 1, s = 1 - t, v = 2 - t;
         a->weight[0] = ((c * u - 5 * c) * u + 8 * c) * u - 4 * c;
         a->weight[1] = ((c + 2) * t - (c + 3)) * t * t + 1;
@@ -69,12 +60,24 @@ static void grid_taps(grid_axis *a, double g, grid_mode mode, grid_pad pad, bool
     }
     for (int k = 0; k < a->n; k++) {
         double i = base + k;
-        if (pad == GRID_BORDER)
+        if (pad == HONE_GRID_BORDER)
             i = fmin(fmax(i, 0), size - 1);
-        else if (pad == GRID_REFLECTION)
+        else if (pad == HONE_GRID_REFLECTION)
             i = trunc(reflect(i, a->low, a->high));
         a->index[k] = i >= 0 && i < size ? (int64_t)i : -1;
     }
+}
+
+bool hone__grid_read(const hone__node *node, hone__grid_mode *mode, hone__grid_pad *pad) {
+    const char *text = hone__node_attr_string(node, "mode", "linear");
+    const char *padding = hone__node_attr_string(node, "padding_mode", "zeros");
+    const bool linear = strcmp(text, "linear") == 0 || strcmp(text, "bilinear") == 0;
+    const bool cubic = strcmp(text, "cubic") == 0 || strcmp(text, "bicubic") == 0;
+    *mode = linear ? HONE_GRID_LINEAR : cubic ? HONE_GRID_CUBIC : HONE_GRID_NEAREST;
+    *pad = strcmp(padding, "border") == 0       ? HONE_GRID_BORDER
+           : strcmp(padding, "reflection") == 0 ? HONE_GRID_REFLECTION
+                                                : HONE_GRID_ZEROS;
+    return linear || cubic || strcmp(text, "nearest") == 0;
 }
 
 static hone_status eval_grid_sample(hone__eval *ctx) {
@@ -88,16 +91,11 @@ static hone_status eval_grid_sample(hone__eval *ctx) {
     if (n < 1 || n > MAX_SPATIAL || g->rank != x->rank || g->dims[g->rank - 1] != n || g->dims[0] != x->dims[0])
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the grid does not fit the input (1 to %d spatial dimensions)",
                                (int)MAX_SPATIAL);
-    const char *mode_text = hone__node_attr_string(ctx->node, "mode", "linear");
-    const char *pad_text = hone__node_attr_string(ctx->node, "padding_mode", "zeros");
-    bool linear = strcmp(mode_text, "linear") == 0 || strcmp(mode_text, "bilinear") == 0;
-    bool cubic = strcmp(mode_text, "cubic") == 0 || strcmp(mode_text, "bicubic") == 0;
-    if (!linear && !cubic && strcmp(mode_text, "nearest") != 0)
-        return hone__eval_fail(ctx, HONE_ERROR_MODEL, "mode \"%s\" is none of linear, nearest, cubic", mode_text);
-    grid_mode mode = linear ? GRID_LINEAR : cubic ? GRID_CUBIC : GRID_NEAREST;
-    grid_pad pad = strcmp(pad_text, "border") == 0       ? GRID_BORDER
-                   : strcmp(pad_text, "reflection") == 0 ? GRID_REFLECTION
-                                                         : GRID_ZEROS;
+    hone__grid_mode mode;
+    hone__grid_pad pad;
+    if (!hone__grid_read(ctx->node, &mode, &pad))
+        return hone__eval_fail(ctx, HONE_ERROR_MODEL, "mode \"%s\" is none of linear, nearest, cubic",
+                               hone__node_attr_string(ctx->node, "mode", "linear"));
     bool align = hone__node_attr_int(ctx->node, "align_corners", 0) != 0;
     int64_t dims[HONE_MAX_RANK];
     for (int d = 0; d < x->rank; d++)
@@ -107,11 +105,11 @@ static hone_status eval_grid_sample(hone__eval *ctx) {
     HONE_TRY(hone__eval_out_double(ctx, 0, x->dtype, x->rank, dims, &out, &y));
     int64_t points = hone__dims_product(dims, 2, x->rank), plane = hone__dims_product(x->dims, 2, x->rank), c = dims[1];
     for (int64_t p = 0; p < dims[0] * points; p++) {
-        grid_axis axis[MAX_SPATIAL];
+        hone__grid_axis axis[MAX_SPATIAL];
         int taps = 1;
         for (int d = 0; d < n; d++) {
             axis[d].size = x->dims[2 + d];
-            grid_taps(&axis[d], grid[p * n + n - 1 - d], mode, pad, align);
+            hone__grid_taps(&axis[d], grid[p * n + n - 1 - d], mode, pad, align);
             taps *= axis[d].n;
         }
         for (int64_t k = 0; k < c; k++) {
