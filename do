@@ -41,6 +41,10 @@ install() { # install PACKAGE...: with apt, if anything is missing
     rm -f "$log"
 }
 
+install_optional() { # install_optional PACKAGE...: what tests use when it is there, and skip when it is not
+    (install "$@") || say "do: going on without $*"
+}
+
 need() { # need PACKAGE...: refuse with a list when anything is missing
     want=$(missing "$@")
     [ -z "$want" ] || die "missing packages; install them with: apt-get install $want"
@@ -130,6 +134,7 @@ case $verb in
 demo) demo ;;
 test)
     install $TEST_PACKAGES
+    install_optional libonnx-testdata
     build_with_tests
     run_tests build "$@"
     ;;

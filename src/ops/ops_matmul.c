@@ -253,9 +253,13 @@ static hone_status eval_mat_mul(hone__eval *ctx) {
     return HONE_OK;
 }
 
+/* One element, or n in the last dimension; all others are 1, also where there are no elements. */
 static bool is_row(const hone_tensor *bias, int64_t n) {
     int64_t last = bias->rank ? bias->dims[bias->rank - 1] : 1;
-    return (last == n || last == 1) && hone__tensor_count(bias) == last;
+    for (int d = 0; d + 1 < bias->rank; d++)
+        if (bias->dims[d] != 1)
+            return false;
+    return last == n || last == 1;
 }
 
 /* [M,B...,K] as [B...,M,K]. */

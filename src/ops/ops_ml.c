@@ -18,67 +18,72 @@ static hone_status infer_linear_regressor(hone__infer *ctx) {
     return hone__ml_infer_scores(ctx, 0, hone__node_attr_int(ctx->node, "targets", 1));
 }
 
-static hone_status linear_scores(hone__eval *ctx, int64_t targets, const double *x, int64_t row, int64_t cols,
-                                 double *s) {
+/* What the two linear models share: rows of features, coefficients [targets, features], intercepts. */
+typedef struct linear_model {
+    const double *x;
+    int64_t rows, cols, targets;
+    const float *coef, *bias; /* bias: [targets], or NULL */
+    hone__ml_post post;
+} linear_model;
+
+/* targets 0: as many as the coefficients are for. */
+static hone_status read_linear(hone__eval *ctx, int64_t targets, linear_model *m) {
+    const hone_tensor *x;
     size_t n_coef, n_bias;
-    const float *coef = hone__node_attr_floats(ctx->node, "coefficients", &n_coef);
-    const float *bias = hone__node_attr_floats(ctx->node, "intercepts", &n_bias);
     int64_t need;
-    if (!hone__mul_i64(targets, cols, &need) || (int64_t)n_coef != need ||
-        (bias && n_bias && (int64_t)n_bias != targets))
+    HONE_TRY(hone__ml_read_rows(ctx, &x, &m->rows, &m->cols));
+    HONE_TRY(hone__ml_read_post(ctx->node, &m->post, ctx->error));
+    m->coef = hone__node_attr_floats(ctx->node, "coefficients", &n_coef);
+    m->bias = hone__node_attr_floats(ctx->node, "intercepts", &n_bias);
+    m->bias = n_bias ? m->bias : NULL;
+    m->targets = targets ? targets : m->cols ? (int64_t)n_coef / m->cols : 0;
+    if (m->targets < 1 || !hone__mul_i64(m->targets, m->cols, &need) || (int64_t)n_coef != need ||
+        (m->bias && (int64_t)n_bias != m->targets))
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "there are %zu coefficients for %lld features and %lld targets",
-                               n_coef, (long long)cols, (long long)targets);
-    for (int64_t t = 0; t < targets; t++) {
-        s[t] = bias && n_bias ? bias[t] : 0;
-        for (int64_t c = 0; c < cols; c++)
-            s[t] += x[row * cols + c] * coef[t * cols + c];
+                               n_coef, (long long)m->cols, (long long)m->targets);
+    return hone__eval_in_double(ctx, 0, &m->x);
+}
+
+static void linear_scores(const linear_model *m, int64_t row, double *s) {
+    for (int64_t t = 0; t < m->targets; t++) {
+        s[t] = m->bias ? m->bias[t] : 0;
+        for (int64_t c = 0; c < m->cols; c++)
+            s[t] += m->x[row * m->cols + c] * m->coef[t * m->cols + c];
     }
-    return HONE_OK;
 }
 
 static hone_status eval_linear_classifier(hone__eval *ctx) {
-    const hone_tensor *x;
-    const double *v;
-    int64_t rows, cols;
-    hone__ml_post post = HONE_ML_NONE;
+    linear_model m = {0};
     void *s;
     hone_tensor *label, *scores = NULL;
-    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
+    HONE_TRY(read_linear(ctx, 0, &m));
     hone__ml_labels l = hone__ml_read_labels(ctx->node, "classlabels_strings", "classlabels_ints");
-    size_t n_coef;
-    hone__node_attr_floats(ctx->node, "coefficients", &n_coef);
-    int64_t targets = cols ? (int64_t)n_coef / cols : 0, dims[2] = {rows, targets == 1 && l.n == 2 ? 2 : targets};
-    if (targets < 1 || l.n < targets)
-        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "coefficients, labels and features do not fit together");
-    HONE_TRY(hone__eval_in_double(ctx, 0, &v));
-    HONE_TRY(hone__eval_scratch_n(ctx, targets + 1, sizeof(double), &s));
-    HONE_TRY(hone__eval_output(ctx, 0, l.strings ? HONE_DTYPE_STRING : HONE_DTYPE_INT64, 1, &rows, &label));
+    int64_t dims[2] = {m.rows, m.targets == 1 && l.n == 2 ? 2 : m.targets};
+    if (l.n < m.targets)
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "there are fewer labels than coefficients");
+    HONE_TRY(hone__eval_scratch_n(ctx, m.targets + 1, sizeof(double), &s));
+    HONE_TRY(hone__eval_output(ctx, 0, l.strings ? HONE_DTYPE_STRING : HONE_DTYPE_INT64, 1, &m.rows, &label));
     HONE_TRY(hone__eval_output(ctx, 1, HONE_DTYPE_FLOAT, 2, dims, &scores));
-    for (int64_t r = 0; r < rows; r++) {
-        HONE_TRY(linear_scores(ctx, targets, v, r, cols, s));
-        HONE_TRY(hone__ml_put_row(ctx, label, scores ? scores->data : NULL, r, s, targets, &l, post, false, true));
+    for (int64_t r = 0; r < m.rows; r++) {
+        linear_scores(&m, r, s);
+        HONE_TRY(hone__ml_put_row(ctx, label, scores ? scores->data : NULL, r, s, m.targets, &l, m.post, false, true));
     }
     return HONE_OK;
 }
 
 static hone_status eval_linear_regressor(hone__eval *ctx) {
-    const hone_tensor *x;
-    const double *v;
+    linear_model m = {0};
     double *y;
-    int64_t rows, cols;
-    hone__ml_post post = HONE_ML_NONE;
     hone_tensor *out;
-    HONE_TRY(hone__ml_read_rows(ctx, &x, &rows, &cols));
-    HONE_TRY(hone__ml_read_post(ctx->node, &post, ctx->error));
-    int64_t dims[2] = {rows, hone__node_attr_int(ctx->node, "targets", 1)};
-    HONE_TRY(hone__eval_in_double(ctx, 0, &v));
-    if (dims[1] < 1)
-        return hone__eval_fail(ctx, HONE_ERROR_MODEL, "targets is %lld", (long long)dims[1]);
+    int64_t targets = hone__node_attr_int(ctx->node, "targets", 1);
+    if (targets < 1)
+        return hone__eval_fail(ctx, HONE_ERROR_MODEL, "targets is %lld", (long long)targets);
+    HONE_TRY(read_linear(ctx, targets, &m));
+    int64_t dims[2] = {m.rows, targets};
     HONE_TRY(hone__eval_out_double(ctx, 0, HONE_DTYPE_FLOAT, 2, dims, &out, &y));
-    for (int64_t r = 0; r < rows; r++) {
-        HONE_TRY(linear_scores(ctx, dims[1], v, r, cols, y + r * dims[1]));
-        hone__ml_post_transform(post, y + r * dims[1], dims[1]);
+    for (int64_t r = 0; r < m.rows; r++) {
+        linear_scores(&m, r, y + r * targets);
+        hone__ml_post_transform(m.post, y + r * targets, targets);
     }
     hone__eval_put_double(out, y);
     return HONE_OK;

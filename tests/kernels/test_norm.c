@@ -104,6 +104,12 @@ static void test_layer_norm(void **state) {
         row->affine(x.data, y.data, n, 0.5f, -3.0f);
         for (size_t i = 0; i < n; i++)
             check(&y, i, 0.5 * x.data[i] - 3.0, 1e-6, row->isa_name, "affine");
+        /* Data far from zero: each element's distance from the mean must survive. */
+        for (size_t i = 0; i < n; i++)
+            g.data[i] = 1e6f + 0.25f * (float)(i % 7);
+        row->centred_affine(g.data, y.data, n, 1e6f, 100.0f, -3.0f);
+        for (size_t i = 0; i < n; i++)
+            check(&y, i, 25.0 * (double)(i % 7) - 3.0, 1e-6, row->isa_name, "centred_affine");
         float m, v;
         row->moments(x.data, n, &m, &v);
         assert_true(fabs(m - mean) < 2e-5 && fabs(v - var) < 2e-5);

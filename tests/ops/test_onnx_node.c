@@ -4,6 +4,8 @@
  * gives.
  *
  * usage: test_onnx_node [-v] [PART OF A CASE'S NAME]
+ * The data are looked for in $HONE_SHARED/onnx-testdata, where Debian's libonnx-testdata puts them, and in the folder
+ * $HONE_ONNX_DATA, for another release (unpack its package or its backend/test/data).
  * Each case runs in a child process, so that a crash or an endless loop is one failed case. A case whose
  * model has an operator without a row counts as not supported; exceptions.txt beside this file lists those
  * that are let off, each with its reason. */
@@ -352,11 +354,11 @@ int main(int argc, char **argv) {
     }
     char ours[800];
     snprintf(ours, sizeof ours, "%s/onnx-testdata", shared ? shared : ".");
-    const char *roots[] = {ours, "/usr/share/libonnx-testdata/data"};
+    const char *roots[] = {ours, "/usr/share/libonnx-testdata/data", getenv("HONE_ONNX_DATA")};
     size_t n_run = 0;
     hone__strbuf missing;
     hone__strbuf_init(&missing);
-    for (size_t r = 0; r < 2; r++)
+    for (size_t r = 0; r < sizeof roots / sizeof *roots && roots[r]; r++)
         for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
             ok = run_group(roots[r], groups[g], filter, verbose, &n_run, &missing) && ok;
     if (missing.size)

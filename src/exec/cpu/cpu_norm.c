@@ -292,7 +292,7 @@ static void group_norm_range(void *arg, size_t begin, size_t end, int thread) {
         for (size_t c = 0; c < per_group; c++) {
             const size_t at = (i * per_group + c) * inner, k = p->scale_per_group ? group : group * per_group + c;
             const float s = r * a->scale[k];
-            p->kernels->affine(a->x + at, a->y + at, inner, s, a->shift[k] - mean * s);
+            p->kernels->centred_affine(a->x + at, a->y + at, inner, mean, s, a->shift[k]);
         }
     }
 }

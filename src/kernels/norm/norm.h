@@ -23,6 +23,8 @@ typedef struct hone_norm_row {
     void (*rms_norm)(const float *x, const float *scale, float *y, size_t n, float eps);
     /* y = x * scale + shift with scalars. */
     void (*affine)(const float *x, float *y, size_t n, float scale, float shift);
+    /* y = (x - mean) * scale + shift: exact where the mean is far larger than the deviation. */
+    void (*centred_affine)(const float *x, float *y, size_t n, float mean, float scale, float shift);
     /* Mean and biased variance. */
     void (*moments)(const float *x, size_t n, float *mean, float *variance);
     /* Local response normalisation of `width` positions of channel c of x [channels][stride]:

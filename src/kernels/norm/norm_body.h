@@ -75,6 +75,15 @@ static void affine(const float *x, float *y, size_t n, float scale, float shift)
         hone__vf_store_n(y + i, hone__vf_fma(hone__vf_load_n(x + i, n - i), s, t), n - i);
 }
 
+static void centred_affine(const float *x, float *y, size_t n, float mean, float scale, float shift) {
+    const vf m = hone__vf_set1(mean), s = hone__vf_set1(scale), t = hone__vf_set1(shift);
+    size_t i = 0;
+    for (; i + HONE_VF_N <= n; i += HONE_VF_N)
+        hone__vf_store(y + i, hone__vf_fma(hone__vf_sub(hone__vf_load(x + i), m), s, t));
+    if (i < n)
+        hone__vf_store_n(y + i, hone__vf_fma(hone__vf_sub(hone__vf_load_n(x + i, n - i), m), s, t), n - i);
+}
+
 static void softmax(const float *x, float *y, size_t n) {
     const vf r = hone__vf_set1(1.0f / exp_sum(x, y, n, run_max(x, n)));
     size_t i = 0;
@@ -233,6 +242,7 @@ const hone_norm_row HONE_ISA(hone_norm_row) = {
     .layer_norm = layer_norm,
     .rms_norm = rms_norm,
     .affine = affine,
+    .centred_affine = centred_affine,
     .moments = moments,
     .lrn = lrn,
 };
