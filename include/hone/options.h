@@ -37,6 +37,9 @@ HONE_API size_t hone_option_count(void);
 HONE_API const hone_option_info *hone_option_get_info(size_t index);     /* NULL past the end */
 HONE_API const hone_option_info *hone_option_find_info(const char *key); /* NULL if unknown */
 
+/* Whether this library was built with a backend ("cpu", "onnxruntime"); its device or library may still be missing. */
+HONE_API bool hone_backend_is_built(const char *name);
+
 typedef struct hone_options hone_options;
 
 /* All keys at their defaults. */

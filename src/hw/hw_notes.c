@@ -173,7 +173,8 @@ static void check_onnxruntime(const hone_machine_info *info, const hone__hw_extr
                 "let it name libonnxruntime.so or the folder that holds it");
         else
             fix(add(notes, "onnxruntime_none", INFO, "ONNX Runtime was not found"),
-                "only comparisons need it: set HONE_ONNXRUNTIME to libonnxruntime.so");
+                "only the backend onnxruntime needs it: let HONE_ONNXRUNTIME name it (tools/fetch-onnxruntime gets "
+                "one)");
         return;
     }
     if (!info->n_gpus)

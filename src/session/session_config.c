@@ -9,6 +9,13 @@
 
 static const hone__backend *const g_backends[] = {&hone__backend_cpu, &hone__backend_onnxruntime};
 
+bool hone_backend_is_built(const char *name) {
+    for (size_t i = 0; i < sizeof g_backends / sizeof *g_backends; i++)
+        if (strcmp(g_backends[i]->name, name) == 0)
+            return g_backends[i]->run != NULL;
+    return false;
+}
+
 static bool is(const hone_options *options, const char *key, const char *value) {
     return strcmp(hone_options_get(options, key), value) == 0;
 }

@@ -69,8 +69,8 @@ static hone_status read_axes(const hone__config_tree *tree, const char *path, ho
             value = value->target;
         if (key->kind != HONE_CONFIG_SCALAR)
             return fail_line(path, key, error, "a key that is not a word:", "?");
-        if (!hone_option_find_info(key->text)) {
-            hone_options_set(probe, key->text, "", error); /* its message names the nearest key */
+        /* A name with a dot is an entry of ONNX Runtime's; of others the message names the nearest key. */
+        if (!hone_option_find_info(key->text) && hone_options_set(probe, key->text, "", error) != HONE_OK) {
             hone__error_file(error, path, key->has_position ? (int64_t)key->start : -1);
             return HONE_ERROR_CONFIG;
         }

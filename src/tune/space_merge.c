@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = 128 };
 
 hone_status hone__settings_apply(const hone__settings *fixed, const hone__settings *settings, hone_options **out,
                                  hone_error *error) {
@@ -46,6 +46,10 @@ static const char *irrelevant(const char *key, const char *value, const hone_opt
         return "the model has no convolution, so the convolution keys do not matter";
     if (!f->has_conv && !f->has_matmul && !strncmp(key, "tunable_op_", 11))
         return "the model has no convolution or matrix product to tune";
+    if (is(o, "backend", "onnxruntime") && !f->has_gpu &&
+        (!strncmp(key, "cudnn_", 6) || !strncmp(key, "tunable_op_", 11) || !strcmp(key, "arena_extend_strategy") ||
+         !strcmp(key, "gpu_mem_limit_gb") || !strcmp(key, "do_copy_in_default_stream")))
+        return "without a GPU the CUDA keys do not matter to ONNX Runtime";
     if (!strcmp(key, "inter_op_num_threads") && is(o, "execution_mode", "ORT_SEQUENTIAL"))
         return "inter_op_num_threads matters under ORT_PARALLEL only";
     if (!strcmp(key, "arena_extend_strategy") && is(o, "enable_cpu_mem_arena", "false"))
@@ -113,6 +117,24 @@ static hone_status effective(merge_state *m, const hone__settings *settings, hon
         }
         out->items[out->n++] = (hone__setting){info->key, copy};
         hone__strbuf_printf(&text, "%s%s=%s", text.size ? " " : "", info->key, *copy ? copy : "none");
+    }
+    /* Configuration entries of ONNX Runtime, which are in no table of ours. */
+    for (size_t i = 0; status == HONE_OK && i < hone_options_set_count(options) && out->n < MAX_OPTIONS; i++) {
+        const char *key = hone_options_get_set(options, i), *held = hone_options_get(base, key);
+        const char *value = hone_options_get(options, key);
+        if (!strchr(key, '.') || (held && !strcmp(held, value)))
+            continue;
+        if (!backend || strcmp(backend, "onnxruntime") != 0) {
+            remember(m->dropped, &m->n_dropped, MAX_OPTIONS, "entries with a dot");
+            continue;
+        }
+        char *name = hone__arena_strdup(m->arena, key), *copy = hone__arena_strdup(m->arena, value);
+        if (!name || !copy) {
+            status = hone__fail_memory(error, "search space");
+            break;
+        }
+        out->items[out->n++] = (hone__setting){name, copy};
+        hone__strbuf_printf(&text, "%s%s=%s", text.size ? " " : "", name, copy);
     }
     if (status == HONE_OK) {
         *canonical = text.failed ? NULL : hone__arena_strdup(m->arena, hone__strbuf_text(&text));

@@ -31,6 +31,8 @@ typedef struct hone__tune_facts {
     double memory_free_gb; /* now */
     double peak_gb;        /* of the default, from the probe; 0 before it */
     bool vary_precision;   /* an accuracy budget was given */
+    bool has_onnxruntime;  /* its library was found: the backend competes */
+    bool has_gpu;          /* providers other than the CPU's may compete too */
     hone__settings fixed;  /* keys held by the configuration file in every trial, the default included */
 } hone__tune_facts;
 

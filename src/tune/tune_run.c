@@ -89,6 +89,8 @@ static hone_status find_facts(tune_state *s, hone_error *error) {
         (double)(m->memory_limit_bytes > 0 && m->memory_limit_bytes < m->memory_total_bytes ? m->memory_limit_bytes
                                                                                             : m->memory_total_bytes);
     r->facts.n_threads = m->n_usable > 0 ? m->n_usable : 1;
+    r->facts.has_onnxruntime = m->onnxruntime_version[0] != '\0' && hone_backend_is_built("onnxruntime");
+    r->facts.has_gpu = m->n_gpus > 0;
     r->facts.n_physical = m->n_physical > 0 ? m->n_physical : r->facts.n_threads;
     r->facts.memory_gb = floor(memory / 1e7) / 100;
     r->facts.memory_free_gb = (double)m->memory_available_bytes / 1e9;

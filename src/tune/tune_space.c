@@ -177,6 +177,37 @@ static hone_status add(hone__plan *plan, hone__arena *arena, const hone__setting
 #define OFF(key)                                                                                                       \
     { key, "false" }
 
+#define ONNXRUNTIME                                                                                                    \
+    { "backend", "onnxruntime" }
+#define PROVIDERS(v)                                                                                                   \
+    { "providers", v }
+
+/* ONNX Runtime as a competitor: with its defaults, which on a GPU means all its providers; with the providers one by
+ * one there; and with the keys that matter to it on a CPU. */
+static hone_status add_onnxruntime(const hone__tune_facts *facts, bool is_quick, hone__arena *arena, hone__plan *plan,
+                                   hone_error *error) {
+    const char *backend = hone__settings_get(&facts->fixed, "backend");
+    if (!facts->has_onnxruntime || (backend && strcmp(backend, "onnxruntime") != 0 && strcmp(backend, "cpu") != 0))
+        return HONE_OK;
+    ADD(ONNXRUNTIME);
+    if (is_quick)
+        return HONE_OK;
+    if (facts->has_gpu) {
+        ADD(ONNXRUNTIME, PROVIDERS("CPUExecutionProvider"));
+        ADD(ONNXRUNTIME, PROVIDERS("CUDAExecutionProvider,CPUExecutionProvider"));
+        ADD(ONNXRUNTIME, PROVIDERS("TensorrtExecutionProvider,CUDAExecutionProvider,CPUExecutionProvider"));
+        if (facts->has_conv) {
+            ADD(ONNXRUNTIME, PROVIDERS("CUDAExecutionProvider,CPUExecutionProvider"), SEARCH("EXHAUSTIVE"));
+            ADD(ONNXRUNTIME, PROVIDERS("CUDAExecutionProvider,CPUExecutionProvider"), SEARCH("DEFAULT"));
+        }
+    }
+    if (facts->n_threads > 1 && facts->width >= 2)
+        ADD(ONNXRUNTIME, PARALLEL);
+    ADD(ONNXRUNTIME, {"graph_optimization_level", "ORT_ENABLE_EXTENDED"});
+    ADD(ONNXRUNTIME, OFF("enable_cpu_mem_arena"));
+    return HONE_OK;
+}
+
 static bool can_parallel(const hone__tune_facts *f) { return f->n_threads > 1 && f->width >= 2; }
 
 /* At most six, the likeliest first. */
@@ -187,11 +218,12 @@ static hone_status build_quick(const hone__tune_facts *facts, hone__arena *arena
         ADD(SEARCH("EXHAUSTIVE"));
         ADD(SEARCH("DEFAULT"));
     }
+    HONE_TRY(add_onnxruntime(facts, true, arena, plan, error));
     if (facts->has_conv || facts->has_matmul)
         ADD(TUNABLE);
     if (facts->n_threads > 1)
         ADD(THREADS(half));
-    if (can_parallel(facts))
+    if (can_parallel(facts) && plan->n < 6)
         ADD(PARALLEL);
     if (plan->n < 6)
         ADD(OFF("enable_cpu_mem_arena"));
@@ -254,6 +286,7 @@ static hone_status build_default(const hone__tune_facts *facts, hone__arena *are
     ADD(OFF("enable_mem_reuse"));
     ADD({"graph_optimization_level", "ORT_ENABLE_EXTENDED"});
     ADD({"graph_optimization_level", "ORT_ENABLE_BASIC"});
+    HONE_TRY(add_onnxruntime(facts, false, arena, plan, error));
     if (facts->vary_precision) {
         ADD({"precision", "bf16"});
         ADD({"precision", "int8"});

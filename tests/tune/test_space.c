@@ -112,6 +112,41 @@ static void test_informed(void **state) {
     hone__arena_deinit(&arena);
 }
 
+static bool any_runs(const hone__plan *plan, const char *key, const char *value) {
+    for (size_t i = 0; i < plan->n; i++) {
+        const char *now = hone__settings_get(&plan->trials[i].effective, key);
+        if (now && !strcmp(now, value))
+            return true;
+    }
+    return false;
+}
+
+/* ONNX Runtime competes where its library was found, with its providers where there is a GPU, and not against a
+ * backend that the file holds. */
+static void test_onnxruntime(void **state) {
+    (void)state;
+    hone__arena arena;
+    hone__plan plan;
+    size_t n;
+    hone__arena_init(&arena);
+    hone__tune_facts f = facts_of(true, 2, 3, 24, 0.1);
+    count(HONE_TUNE_SPACE_DEFAULT, f, &n, &plan, &arena);
+    assert_false(any_has(&plan, "backend"));
+    f.has_onnxruntime = true;
+    assert_true(count(HONE_TUNE_SPACE_QUICK, f, &n, &plan, &arena) <= 6 && any_runs(&plan, "backend", "onnxruntime"));
+    count(HONE_TUNE_SPACE_DEFAULT, f, &n, &plan, &arena);
+    assert_true(any_runs(&plan, "backend", "onnxruntime") && !any_has(&plan, "providers"));
+    f.has_gpu = true;
+    count(HONE_TUNE_SPACE_DEFAULT, f, &n, &plan, &arena);
+    assert_true(any_runs(&plan, "providers", "CPUExecutionProvider"));
+    assert_true(any_runs(&plan, "providers", "CUDAExecutionProvider,CPUExecutionProvider"));
+    hone__setting held = {"backend", "cuda"};
+    f.fixed = (hone__settings){&held, 1};
+    count(HONE_TUNE_SPACE_DEFAULT, f, &n, &plan, &arena);
+    assert_false(any_has(&plan, "backend"));
+    hone__arena_deinit(&arena);
+}
+
 static hone_status from_text(const char *text, hone__plan *plan, hone__arena *arena, hone_error *error) {
     char path[] = "/tmp/hone-space-XXXXXX";
     int fd = mkstemp(path);
@@ -141,6 +176,12 @@ static void test_file(void **state) {
     assert_int_equal(plan.n_combinations, 9);
     assert_int_equal(plan.n, 5); /* 2 threads is what 0 means; one of the six is the default */
     assert_int_equal(plan.n_like_default, 2);
+    /* Entries of ONNX Runtime (names with a dot) vary on its backend only. */
+    assert_int_equal(
+        from_text("backend: [cpu, onnxruntime]\nsession.disable_prepacking: [\"0\", \"1\"]\n", &plan, &arena, &error),
+        HONE_OK);
+    assert_int_equal(plan.n_combinations, 4);
+    assert_int_equal(plan.n, 2);
     static const char *const bad[] = {
         "intra_op_num_thread: [1]\n",     "intra_op_num_threads: [many]\n", "- 1\n", "", "intra_op_num_threads: []\n",
         "intra_op_num_threads: {a: 1}\n", "intra_op_num_threads: [1\n"};
@@ -153,6 +194,7 @@ static void test_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_grids), cmocka_unit_test(test_limits_scaled),
-                                       cmocka_unit_test(test_informed), cmocka_unit_test(test_file)};
+                                       cmocka_unit_test(test_informed), cmocka_unit_test(test_file),
+                                       cmocka_unit_test(test_onnxruntime)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
