@@ -25,6 +25,59 @@ bool hone__strided_init(hone__strided *view, hone__value *value) {
     return true;
 }
 
+/* ---- sizes that are products ---- */
+
+/* factor x symbol (NULL: 1), as exporters compute batch x heads for a Reshape. */
+typedef struct dim_product {
+    int64_t factor;
+    const char *symbol;
+} dim_product;
+
+static const hone__value *concat_part(const hone__node *concat, size_t *index) {
+    for (size_t i = 0; i < concat->n_inputs; i++) {
+        int64_t n = hone__value_rank(concat->inputs[i]) == 1 ? hone__value_dim(concat->inputs[i], 0) : -1;
+        if (n < 0)
+            return NULL;
+        if (*index < (size_t)n)
+            return concat->inputs[i];
+        *index -= (size_t)n;
+    }
+    return NULL;
+}
+
+/* Element `index` of an integer value. */
+static bool read_product(const hone__value *value, size_t index, int depth, dim_product *out) {
+    static const char *const same[] = {"Unsqueeze", "Squeeze", "Reshape", "Identity", "Cast"};
+    int64_t constant[HONE_MAX_RANK];
+    size_t n;
+    if (!value || depth > 8)
+        return false;
+    if (hone__known_ints(value, constant, HONE_MAX_RANK, &n) && index < n) {
+        *out = (dim_product){constant[index], NULL};
+        return constant[index] > 0;
+    }
+    if (value->sym && index < value->n_sym && (value->sym[index].is_known || value->sym[index].symbol)) {
+        const hone__sym *sym = &value->sym[index];
+        *out = (dim_product){sym->is_known ? sym->value : 1, sym->is_known ? NULL : sym->symbol};
+        return out->factor > 0;
+    }
+    const hone__node *node = value->producer;
+    if (hone__is_op(node, "Concat")) {
+        const hone__value *part = concat_part(node, &index);
+        return read_product(part, index, depth + 1, out);
+    }
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (hone__is_op(node, same[i]))
+            return read_product(node->inputs[0], index, depth + 1, out);
+    dim_product a, b;
+    if (!hone__is_op(node, "Mul") || !read_product(node->inputs[0], index, depth + 1, &a) ||
+        !read_product(node->inputs[1], index, depth + 1, &b) || (a.symbol && b.symbol) ||
+        a.factor > INT32_MAX / b.factor)
+        return false;
+    *out = (dim_product){a.factor * b.factor, a.symbol ? a.symbol : b.symbol};
+    return true;
+}
+
 /* ---- regrouping ---- */
 
 /* A list of pieces that is eaten from both ends. */
@@ -63,6 +116,25 @@ static int take_front(feed *f, hone__dim dim, hone__strided_piece *out, int room
         }
     }
     return need == 1 ? n : -1;
+}
+
+/* Takes pieces that make up factor x symbol from the front. */
+static int take_product(feed *f, dim_product want, hone__strided_piece *out, int room) {
+    int n = 0;
+    while (want.factor > 1 || want.symbol) {
+        const hone__strided_piece *p = &f->pieces[f->begin];
+        if (f->begin == f->end || n == room)
+            return -1;
+        if (p->size.value < 0 && p->size.symbol && want.symbol && strcmp(p->size.symbol, want.symbol) == 0)
+            want.symbol = NULL;
+        else if (p->size.value > 1 && want.factor % p->size.value == 0)
+            want.factor /= p->size.value;
+        else
+            return -1;
+        out[n++] = *p;
+        f->begin++;
+    }
+    return n;
 }
 
 /* The same from the back; pieces come in their order into the end of out[room]. A piece whose size is not known may be
@@ -113,7 +185,8 @@ static bool append(hone__strided *view, int begin, hone__strided_piece piece) {
     return true;
 }
 
-bool hone__strided_regroup(hone__strided *view, const hone__dim *dims, int rank) {
+/* shape: what computes the dims, or NULL. */
+static bool regroup(hone__strided *view, const hone__dim *dims, int rank, const hone__value *shape) {
     feed f = {.end = view->n_pieces};
     hone__strided_piece groups[HONE_MAX_RANK][HONE_STRIDED_PIECES];
     int counts[HONE_MAX_RANK], first = 0, last = rank;
@@ -122,7 +195,12 @@ bool hone__strided_regroup(hone__strided *view, const hone__dim *dims, int rank)
     memcpy(f.pieces, view->pieces, sizeof f.pieces);
     for (; first < rank; first++) {
         feed before = f;
+        dim_product product;
         counts[first] = take_front(&f, dims[first], groups[first], HONE_STRIDED_PIECES);
+        if (counts[first] < 0 && dims[first].value < 0 && read_product(shape, (size_t)first, 0, &product)) {
+            f = before;
+            counts[first] = take_product(&f, product, groups[first], HONE_STRIDED_PIECES);
+        }
         if (counts[first] < 0) {
             f = before;
             break;
@@ -156,6 +234,10 @@ bool hone__strided_regroup(hone__strided *view, const hone__dim *dims, int rank)
         view->ends[i] = view->n_pieces;
     }
     return true;
+}
+
+bool hone__strided_regroup(hone__strided *view, const hone__dim *dims, int rank) {
+    return regroup(view, dims, rank, NULL);
 }
 
 /* ---- nodes ---- */
@@ -311,7 +393,8 @@ bool hone__strided_apply(hone__strided *view, const hone__node *node, size_t ind
         return hone__behind_casts(out) == hone__behind_casts(node->inputs[0]);
     for (size_t i = 0; i < sizeof reshapes / sizeof *reshapes; i++)
         if (hone__is_op(node, reshapes[i]))
-            return hone__value_rank(out) >= 0 && hone__strided_regroup(view, out->type.dims, out->type.rank);
+            return hone__value_rank(out) >= 0 &&
+                   regroup(view, out->type.dims, out->type.rank, i == 0 && node->n_inputs > 1 ? node->inputs[1] : NULL);
     if (hone__is_op(node, "Transpose"))
         return transpose(view, node);
     if (hone__is_op(node, "Slice"))
