@@ -2,8 +2,9 @@
  * out: numbers are added, conditions become Where(condition, 0 or what is there, fill). One condition alone stays bool.
  *
  * Fills: a score that Where replaced by -1e9 or finfo.min and one to which the same number is added round to the same
- * float32 when the number is below -1e30; larger fills (-1e4) are replaced by half of -FLT_MAX, since they must win
- * over any score: a row in which everything is hidden stays uniform, as it was. */
+ * float32 when the number is large enough; smaller fills (-1e4) are replaced by half of -FLT_MAX, since they must win
+ * over any score: a row in which everything is hidden stays uniform, as it was. That holds when the Where comes last;
+ * a small fill to which a mask is added afterwards does not match. */
 #include "passes/pass_attention_mask.h"
 
 #include "base/error.h"
@@ -67,6 +68,9 @@ bool hone__plan_attention_mask(hone__pass_context *ctx, const hone__node *softma
             reason = "is added to scores whose third dim is not the heads";
         else if (is_nst && heads < 1)
             reason = "has the batch and heads in one dim, and the number of heads is not known";
+        /* Where(c, s, fill) + m is s + Where(c, m, fill + m) only when the fill swallows the score. */
+        if (!reason && term->is_bool && i > 0 && term->fill > -1e8)
+            reason = "hides with a number so small that what is added afterwards counts";
         if (reason) {
             hone__pass_missed(ctx, softmax, 23, "the mask %s %s", term->value->name, reason);
             return false;

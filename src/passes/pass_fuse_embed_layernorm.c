@@ -8,8 +8,8 @@
 #include <string.h>
 
 typedef struct table {
-    hone__value *rows, *ids;
-    int rank; /* of the ids */
+    hone__value *rows, *ids; /* ids NULL: the rows are those of positions 0, 1, 2, ... */
+    int rank;                /* of the ids */
 } table;
 
 typedef struct embedding {
@@ -22,6 +22,13 @@ static bool read_table(hone__value *value, embedding *e) {
     const hone__node *gather = value->producer;
     if (e->n == 3)
         return false;
+    int64_t n;
+    if (hone__const_floats(value, &n) && value->constant->rank >= 2 && value->constant->rank <= 3 &&
+        (value->constant->rank == 2 || value->constant->dims[0] == 1) &&
+        value->constant->dims[value->constant->rank - 2] > 1) { /* positions that are gathered already */
+        e->tables[e->n++] = (table){value, NULL, 1};
+        return true;
+    }
     if (!hone__is_op(gather, "Gather") || hone__node_attr_int(gather, "axis", 0) != 0)
         return false;
     hone__value *rows = gather->inputs[0], *ids = gather->inputs[1];
@@ -84,7 +91,7 @@ static bool assign(const embedding *e, const table **word, const table **positio
     for (int sure = 1; sure >= 0 && !*position; sure--) /* with a batch of 1 all ids look like positions */
         for (size_t i = 0; i < e->n && !*position; i++) {
             const table *t = &e->tables[i];
-            if (sure ? t->rank == 1 || t->ids->constant : is_position(t))
+            if (sure ? !t->ids || t->rank == 1 || t->ids->constant : is_position(t))
                 *position = t;
         }
     for (size_t i = 0; i < e->n; i++) {
@@ -120,7 +127,7 @@ HONE_PASS(fuse_embed_layernorm) {
         }
         bool fits = hone__value_rank(norm->inputs[1]) == 1;
         for (size_t i = 0; i < e.n; i++)
-            fits = fits && e.tables[i].rows->constant->dims[1] == n;
+            fits = fits && hone__value_dim(e.tables[i].rows, -1) == n && (e.tables[i].ids || &e.tables[i] == position);
         if (segment && !hone__same_shape(segment->ids, word->ids))
             fits = false;
         hone__value *sum = norm->inputs[0], *in[9] = {word->ids,
@@ -138,13 +145,17 @@ HONE_PASS(fuse_embed_layernorm) {
                                    : "segments and words are not known to have one shape");
             continue;
         }
+        if (hone__value_rank(in[3]) == 3)
+            HONE_TRY(hone__add_floats(ctx->graph, in[3]->name, 2, in[3]->constant->dims + 1, in[3]->constant->data,
+                                      &in[3], error));
         HONE_TRY(to_int32(ctx, norm, &in[0], error));
-        HONE_TRY(to_int32(ctx, norm, &in[8], error));
+        if (in[8])
+            HONE_TRY(to_int32(ctx, norm, &in[8], error));
         if (segment)
             HONE_TRY(to_int32(ctx, norm, &in[1], error));
         float eps = hone__node_attr_float(norm, "epsilon", 1e-5f);
         hone__node *node;
-        HONE_TRY(hone__replace_pattern(norm, "com.microsoft", "EmbedLayerNormalization", 1, in, 9,
+        HONE_TRY(hone__replace_pattern(norm, "com.microsoft", "EmbedLayerNormalization", 1, in, in[8] ? 9 : 7,
                                        "fuse_embed_layernorm", &node, error));
         HONE_TRY(hone__node_set_attr_float(node, "epsilon", eps, error));
         ctx->n_changed++;

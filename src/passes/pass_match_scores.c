@@ -149,7 +149,7 @@ static hone__value *step(hone__scores *s, const hone__node *node, const hone__va
     if (hone__is_op(node, "Where")) {
         for (size_t i = 1; i < 3; i++)
             if (steps_to_product(node->inputs[i]) < 1000 && fill_of(node->inputs[3 - i], &c)) {
-                hone__mask_term term = {node->inputs[0], *factor, true, i == 2, c * *factor, at};
+                hone__mask_term term = {node->inputs[0], *factor, true, i == 2, c * *factor, node->inputs[i]};
                 *reason = !(term.fill <= g_hidden) ? "fills with a number that does not hide"
                                                    : "has a condition whose shape does not fit";
                 return term.fill <= g_hidden && add_term(s, term) ? node->inputs[i] : NULL;
@@ -162,16 +162,19 @@ static hone__value *step(hone__scores *s, const hone__node *node, const hone__va
         hone__value *mask, *scores = multiplied_mask(node, &mask, &c);
         *reason = "subtracts a value whose shape does not fit";
         if (scores && -c * *factor <= g_hidden)
-            return add_term(s, (hone__mask_term){mask, 1, true, false, -c * *factor, at}) ? scores : NULL;
+            return add_term(s, (hone__mask_term){mask, 1, true, false, -c * *factor, scores}) ? scores : NULL;
         if (steps_to_product(node->inputs[0]) == 1000)
             return NULL;
-        return add_term(s, (hone__mask_term){node->inputs[1], -*factor, false, false, 0, at}) ? node->inputs[0] : NULL;
+        return add_term(s, (hone__mask_term){node->inputs[1], -*factor, false, false, 0, node->inputs[0]})
+                   ? node->inputs[0]
+                   : NULL;
     }
     size_t i = steps_to_product(node->inputs[1]) < steps_to_product(node->inputs[0]) ? 1 : 0;
     if (hone__is_op(node, "Add")) {
         *reason = "adds a mask whose shape does not fit";
-        return add_term(s, (hone__mask_term){node->inputs[1 - i], *factor, false, false, 0, at}) ? node->inputs[i]
-                                                                                                 : NULL;
+        return add_term(s, (hone__mask_term){node->inputs[1 - i], *factor, false, false, 0, node->inputs[i]})
+                   ? node->inputs[i]
+                   : NULL;
     }
     if (!hone__known_scalar(node->inputs[1 - i], &c))
         return NULL;
