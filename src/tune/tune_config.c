@@ -74,6 +74,7 @@ static void note_unknown_keys(hone_tune_result *result, const hone__config_tree 
                         !strcmp(key->text, "expected_fps") || !strcmp(key->text, "fingerprint");
         for (size_t k = 0; k < hone_option_count() && !is_known; k++)
             is_known = !strcmp(key->text, hone_option_get_info(k)->key);
+        is_known = is_known || strchr(key->text, '.');
         if (!is_known && names.size < 300)
             hone__strbuf_printf(&names, "%s%.60s (line %d)", names.size ? ", " : "", key->text, key->line + 1);
     }
@@ -81,6 +82,27 @@ static void note_unknown_keys(hone_tune_result *result, const hone__config_tree 
         hone__tune_note(result, true, "under \"onnx:\" these keys are not hone's and are left alone: %s",
                         hone__strbuf_text(&names));
     hone__strbuf_deinit(&names);
+}
+
+/* ONNX Runtime's configuration entries: names with a dot, directly under `onnx:`. `held` (may be NULL) gets them too.
+ */
+static hone_status read_entries(const hone__config_tree *tree, hone_options *options, hone__settings *held,
+                                size_t capacity, hone__arena *arena, hone_error *error) {
+    const hone__config_node *section = hone__config_section(tree, NULL);
+    for (size_t i = 0; section && section->kind == HONE_CONFIG_MAP && i + 1 < section->n_items; i += 2) {
+        const hone__config_node *key = section->items[i], *value = section->items[i + 1];
+        if (key->kind != HONE_CONFIG_SCALAR || value->kind != HONE_CONFIG_SCALAR || !strchr(key->text, '.') ||
+            hone_options_set(options, key->text, value->text, NULL) != HONE_OK)
+            continue;
+        if (!held || held->n == capacity)
+            continue;
+        hone__setting *item = &held->items[held->n];
+        *item = (hone__setting){hone__arena_strdup(arena, key->text), hone__arena_strdup(arena, value->text)};
+        if (!item->key || !item->value)
+            return hone__fail_memory(error, "configuration");
+        held->n++;
+    }
+    return HONE_OK;
 }
 
 hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *plan, hone__settings *fixed,
@@ -92,7 +114,8 @@ hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *p
     size_t n_keys = hone_option_count();
     hone__strbuf_init(&text);
     *fixed = *current = (hone__settings){0};
-    fixed->items = hone__arena_calloc(&result->arena, n_keys, sizeof(hone__setting));
+    enum { MAX_ENTRIES = 32 };
+    fixed->items = hone__arena_calloc(&result->arena, n_keys + MAX_ENTRIES, sizeof(hone__setting));
     current->items = hone__arena_calloc(&result->arena, n_keys, sizeof(hone__setting));
     if (!fixed->items || !current->items)
         return hone__fail_memory(error, "configuration");
@@ -119,6 +142,8 @@ hone_status hone__tune_read_config(hone_tune_result *result, const hone__plan *p
         into->items[into->n++] = (hone__setting){info->key, value};
     }
     if (status == HONE_OK)
+        status = read_entries(&tree, options, fixed, fixed->n + MAX_ENTRIES, &result->arena, error);
+    if (status == HONE_OK)
         note_unknown_keys(result, &tree);
     hone__config_tree_deinit(&tree);
     hone__strbuf_deinit(&text);
@@ -141,6 +166,8 @@ hone_status hone_tune_config_apply(const char *path, hone_options *options, hone
         const char *value = NULL;
         status = read_key(&tree, path, hone_option_get_info(i)->key, options, &arena, &value, error);
     }
+    if (status == HONE_OK)
+        status = read_entries(&tree, options, NULL, 0, &arena, error);
     hone__config_tree_deinit(&tree);
     hone__arena_deinit(&arena);
     hone__strbuf_deinit(&text);
