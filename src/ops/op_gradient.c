@@ -9,6 +9,9 @@
 #include <stdio.h>
 
 enum { OPSET = 21 }; /* of the nodes made here */
+/* Derivatives of derivatives grow with every step, and every Gradient looks at the whole graph. Real models have one
+ * Gradient; what goes beyond these bounds is refused. Work is counted in nodes looked at. */
+enum { MAX_NODES = 1000000, MAX_GROWTH = 64, MAX_WORK = 4000000 };
 
 /* ---- builders ---- */
 
@@ -386,14 +389,20 @@ cleanup:
 }
 
 hone_status hone__graph_expand_gradients(hone__graph *graph, size_t *n_expanded, hone_error *error) {
+    size_t work = 0, most = hone__min_size(MAX_NODES, (graph->n_nodes + 64) * MAX_GROWTH);
     *n_expanded = 0;
     for (hone__node *node = graph->first; node;) {
         bool is_gradient = node->op && strcmp(node->op_type, "Gradient") == 0 &&
                            strcmp(node->domain, "ai.onnx.preview.training") == 0 &&
                            !hone__node_attr(node, HONE__GRADIENT_REFUSAL);
         bool done = false;
-        if (is_gradient)
+        if (is_gradient && (work > MAX_WORK || graph->n_nodes > most))
+            HONE_TRY(hone__node_set_attr_string(node, HONE__GRADIENT_REFUSAL,
+                                                "the graph has too many gradients, or gradients of gradients", error));
+        else if (is_gradient) {
+            work += graph->n_nodes;
             HONE_TRY(expand_one(graph, node, &done, error));
+        }
         if (!done) {
             node = node->next;
             continue;

@@ -38,7 +38,8 @@ static hone_status infer_linear(hone__infer *ctx) {
         hone__infer_input(ctx, 2)->dims[2].value >= 0) {
         int64_t dv = hone__infer_input(ctx, 2)->dims[2].value / kh;
         state[3] = hone__dim_known(dv);
-        y[2] = hone__dim_known(dv * hone__max_i64(qh, kh));
+        if (dv <= INT64_MAX / hone__max_i64(qh, kh))
+            y[2] = hone__dim_known(dv * hone__max_i64(qh, kh));
     }
     HONE_TRY(hone__infer_set(ctx, 0, hone__infer_dtype(ctx, 0), 3, y));
     hone_dtype past = hone__infer_given(ctx, 3) ? hone__infer_dtype(ctx, 3) : hone__infer_dtype(ctx, 0);
@@ -68,6 +69,9 @@ static hone_status read_linear(hone__eval *ctx, linear *l) {
     l->steps = q->dims[1];
     l->dk = q->dims[2] / qh;
     l->dv = v->dims[2] / kh;
+    int64_t size;
+    if (!hone__mul_i64(l->dk, l->dv, &size) || !hone__mul_i64(size, hone__max_i64(qh, kh), &size))
+        return hone__eval_fail(ctx, HONE_ERROR_LIMIT, "the state is too large");
     int64_t tokens = l->batch * l->steps, nd = decay ? hone__tensor_count(decay) : 0,
             nb = beta ? hone__tensor_count(beta) : 0;
     bool states = !past || (past->rank == 4 && past->dims[0] == l->batch && past->dims[1] == kh &&

@@ -50,9 +50,11 @@ static hone_status eval_inverse(hone__eval *ctx) {
     HONE_TRY(hone__eval_tensor(ctx, 0, &x));
     if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2])
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the last two dimensions must be equal");
-    int64_t n = x->dims[x->rank - 1], batch = hone__dims_product(x->dims, 0, x->rank - 2);
+    int64_t n = x->dims[x->rank - 1], batch = hone__dims_product(x->dims, 0, x->rank - 2), size;
+    if (!hone__mul_i64(n, n, &size))
+        return hone__eval_fail(ctx, HONE_ERROR_LIMIT, "matrices of %lld rows are too large", (long long)n);
     HONE_TRY(hone__eval_in_double(ctx, 0, &v));
-    HONE_TRY(hone__eval_scratch_n(ctx, n * n, sizeof *work, (void **)&work));
+    HONE_TRY(hone__eval_scratch_n(ctx, batch ? size : 0, sizeof *work, (void **)&work));
     HONE_TRY(hone__eval_out_double(ctx, 0, x->dtype, x->rank, x->dims, &out, &y));
     for (int64_t b = 0; b < batch; b++) {
         memcpy(work, v + b * n * n, (size_t)(n * n) * sizeof *work);
