@@ -105,13 +105,14 @@ int main(int argc, char **argv) {
         }
     }
     entry *entries = calloc(n + 1, sizeof *entries);
-    size_t n_entries = 0;
+    size_t n_entries = 0, n_reorders = 0;
     for (size_t i = 0; i < n; i++) {
         hone_node_report report;
         char name[200];
         if (hone_session_get_node(session, i, &report, &error) != HONE_OK)
             continue;
         snprintf(name, sizeof name, "%s %s %s", report.op, report.kernel, report.algorithm);
+        n_reorders += report.n_reorders;
         if (each)
             printf("%9.4f ms  %s  %s\n", best[i], name, report.name);
         size_t k = 0;
@@ -124,7 +125,7 @@ int main(int argc, char **argv) {
         total += best[i];
     }
     qsort(entries, n_entries, sizeof *entries, by_time);
-    printf("%9.3f ms  sum of each node's fastest of %d runs\n", total, runs);
+    printf("%9.3f ms  sum of each node's fastest of %d runs; %zu reorders between layouts\n", total, runs, n_reorders);
     for (size_t k = 0; k < n_entries; k++)
         printf("%9.3f ms %5.1f %%  %4d x  %s\n", entries[k].ms, 100.0 * entries[k].ms / total, entries[k].n,
                entries[k].name);

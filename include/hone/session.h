@@ -69,6 +69,8 @@ typedef struct hone_node_report {
     double prepare_ms;     /* time to prepare, exhaustive timing included */
     double time_ms;        /* last profiled run; 0 without profiling */
     double flops, bytes;
+    const char *layout; /* of the activations: "nChw16c" when blocked by channels; "" as the model has them */
+    size_t n_reorders;  /* copies between layouts that were added for this node; part of its time */
 } hone_node_report;
 HONE_API size_t hone_session_node_count(const hone_session *session);
 HONE_API hone_status hone_session_get_node(const hone_session *session, size_t index, hone_node_report *out,

@@ -46,6 +46,7 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
     out->kernel = entry->row ? entry->row->name : "reference";
     out->algorithm = "";
     out->detail = entry->detail ? entry->detail : "";
+    out->layout = "";
     out->precision = "";
     out->prepare_ms = entry->prepare_ms;
     for (size_t i = 0; i < node->n_outputs && !*out->precision; i++)
@@ -53,6 +54,11 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
             out->precision = hone_dtype_name(node->outputs[i]->type.dtype);
     if (!plan)
         return;
+    if (plan->layout.block) {
+        out->n_reorders = plan->layout.n_reorders[index];
+        if (plan->layout.forms[index])
+            out->layout = plan->layout.name;
+    }
     if (plan->node_step[index] < 0) {
         out->kernel = "planned";
         return;

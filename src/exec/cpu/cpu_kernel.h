@@ -23,6 +23,7 @@ typedef struct hone__cpu_config {
     int n_threads;    /* threads that will run one node */
     hone__pool *pool; /* for timing in `plan` under EXHAUSTIVE; may be NULL */
     hone__conv_search conv_search;
+    bool force_blocked;   /* tests: every node that can runs on blocked tensors, whether that pays or not */
     size_t max_workspace; /* bytes; 32 MiB when cudnn_conv_use_max_workspace is false, else SIZE_MAX */
     bool tunable_enable;  /* use stored choices */
     bool tunable_tuning;  /* time and store at first use */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernels/conv/conv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_PASSES = 8, GRAIN_FLOATS = 8192 };
@@ -220,8 +221,10 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
         a.index[model->nodes[i].node->id] = i;
         HONE_CHECK(consider(&a, i, arena, error));
     }
-    refine(&a);
-    drop_regions(&a, sum);
+    if (!model->cpu.force_blocked) {
+        refine(&a);
+        drop_regions(&a, sum);
+    }
     bool any = false;
     for (uint32_t i = 0; i < model->n_nodes; i++) {
         if (a.on[i]) {
@@ -231,6 +234,7 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
             out->forms[i] = NULL;
         }
     }
+    snprintf(out->name, sizeof out->name, "nChw%zuc", out->block);
     if (!any)
         out->block = 0;
 cleanup:

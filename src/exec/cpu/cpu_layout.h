@@ -17,6 +17,7 @@
 
 typedef struct hone__cpu_layout {
     size_t block;                    /* channels; 0: nothing is blocked, and the arrays are NULL */
+    char name[16];                   /* "nChw16c" */
     bool *is_blocked;                /* [value count] */
     const hone__cpu_blocked **forms; /* [n_nodes], NULL: the node runs on plain tensors */
     uint32_t *wants;                 /* [n_nodes]: bit i, input i is read blocked */

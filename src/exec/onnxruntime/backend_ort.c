@@ -243,7 +243,7 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
     out->domain = "";
     out->backend = "onnxruntime";
     out->kernel = node->provider;
-    out->algorithm = out->detail = out->precision = "";
+    out->algorithm = out->detail = out->precision = out->layout = "";
     out->time_ms = node->time_ms;
     out->bytes = node->activation_size + node->parameter_size + node->output_size;
 }
