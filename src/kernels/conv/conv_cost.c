@@ -9,6 +9,7 @@ double hone__conv_flops(const hone__conv_desc *d) {
 }
 
 /* The machine that the efficiencies were fitted on: vector multiply-adds per second and thread, bytes per second. */
+static const double LARGE_WEIGHTS = 2.5e6; /* bytes */
 static const double FMA_RATE = 3.69e9, CACHE_BYTES = 40e9, MEMORY_BYTES = 30e9;
 
 /* Vector multiply-adds' worth of making one vector of pixels of the column matrix. */
@@ -107,10 +108,13 @@ static double winograd_cost(const hone__conv_plan *plan, double *cache) {
     const double blocks = p->chunk >= d->c
                               ? (double)(p->n_group * p->n_split)
                               : (double)p->n_group * (double)hone__conv_ceil(p->group_tiles, p->block_tiles);
-    const double rows = (double)hone__min_size(p->block_tiles, plan->ops->cv_mr), few = rows >= 6.0 ? 1.0 : 6.0 / rows;
-    double fma = tiles * freq * (double)d->c * k_vec * few / 0.88;
+    const double rows = (double)hone__min_size(p->block_tiles, plan->ops->cv_mr),
+                 few = rows >= 6.0 ? 1.0 : 0.55 + 2.7 / rows;
+    double fma = tiles * freq * (double)d->c * k_vec * few / 0.85;
+    /* The store of a transformed vector, and the nine taps that come from memory. */
+    fma += blocks * (3.4 * freq + 60.0) * (double)d->c * k_vec;
     const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED; /* nothing is transposed */
-    fma += tiles * freq * ((is_blocked ? 8.0 : 11.0) * c_vec + (is_blocked ? 5.0 : 7.0) * k_vec) + blocks * freq * 3.4 * (double)d->c * k_vec;
+    fma += tiles * freq * ((is_blocked ? 8.0 : 11.0) * c_vec + (is_blocked ? 5.0 : 7.0) * k_vec);
     *cache += tiles * freq * 4.0 * (double)p->depth * (1.0 + 0.25 * (double)p->n_kblock);
     /* F(6,3) costs accuracy: it must be clearly faster. */
     return p->tile == 8 ? 1.1 * fma : fma;
@@ -135,6 +139,10 @@ double hone__conv_cost(const hone__conv_plan *plan) {
         fma = winograd_cost(plan, &cache);
     else
         fma = spectral_cost(plan, &cache);
+    /* Weights that grow count as memory of the session too: they must be clearly faster. */
+    const double plain = 4.0 * (double)d->k * (double)(d->c / d->groups) * (double)(d->r * d->s);
+    if ((double)plan->packed_size > 1.5 * plain + LARGE_WEIGHTS)
+        fma *= 1.25;
     const double bytes = cache / CACHE_BYTES + (double)plan->packed_size / MEMORY_BYTES;
     return fma / (FMA_RATE * (double)plan->n_threads) + 0.5 * bytes + 2e-6 * (double)plan->n_phases;
 }

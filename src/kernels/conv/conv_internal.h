@@ -51,6 +51,7 @@ void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t tas
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd63_applicable(const hone__conv_desc *desc);
+bool hone__conv_winograd_small_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd_plan_fill(hone__conv_plan *plan);
 void hone__conv_winograd_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 size_t hone__conv_winograd_tasks(const hone__conv_plan *plan, size_t phase);

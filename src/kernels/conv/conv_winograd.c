@@ -1,6 +1,6 @@
-/* Winograd convolutions whose weights are transformed while they are used. The packed weights are the kernel's taps as
- * they are (those of `direct`, which shares them): a ninth of the taps' matrix of F(4,3) is 4 times, of F(6,3) 7 times
- * as large as the taps, and at batch 1 reading them from memory takes longer than making them in the cache.
+/* Winograd convolutions whose weights are transformed while they are used ("lean"). The packed weights are the kernel's
+ * taps as they are (those of `direct`, which shares them): a ninth of the taps' matrix of F(4,3) is 4 times, of F(6,3)
+ * 7 times as large as the taps, and at batch 1 reading them from memory takes longer than making them in the cache.
  *
  * Tiles are taken in groups that fit a budget of cache. Two phases a group:
  *   in        V[f][tile][depth]: transformed input, in memory that all threads share
@@ -13,7 +13,7 @@
 enum {
     V_FLOATS = 384 * 1024, /* V of a group: shared, from the L2 and L3 caches */
     M_FLOATS = 72 * 1024,  /* M of a block of tiles, and U of a chunk of channels: the thread's L2 cache */
-    U_FLOATS = 80 * 1024,
+    U_FLOATS = 64 * 1024,
     IN_CHANNELS = 64, /* a task of the input phase */
     IN_TILES = 8
 };
@@ -26,6 +26,12 @@ bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
 /* Rounding of F(6,3) grows with the channels summed: up to 128 it stays within what one layer may differ by. */
 bool hone__conv_winograd63_applicable(const hone__conv_desc *d) {
     return hone__conv_winograd_applicable(d) && d->c <= 128;
+}
+
+/* With few weights the transformed ones stay in the caches between their uses, a layer's own tiles need no sharing, and
+ * the fused rows of conv_spectral.c are faster. */
+bool hone__conv_winograd_small_applicable(const hone__conv_desc *d) {
+    return hone__conv_winograd_applicable(d) && d->c <= 128 && d->k <= 128;
 }
 
 /* Parts of nearly equal size. */
