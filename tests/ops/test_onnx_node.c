@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "model/model.h"
 #include "ops/op.h"
+#include "passes/passes.h"
 
 #include <hone/hone.h>
 #include <hone/onnx_data.h>
@@ -185,6 +186,48 @@ static void forget_types(hone__graph *graph) {
     }
 }
 
+static verdict run_sets(const hone__graph *graph, const char *dir, char *message) {
+    verdict result = PASSED;
+    for (int set = 0; result == PASSED; set++) {
+        char path[1200];
+        snprintf(path, sizeof path, "%.1000s/test_data_set_%d", dir, set);
+        if (access(path, R_OK) != 0)
+            break;
+        result = run_data(graph, path, message);
+    }
+    return result;
+}
+
+/* The passes of every level, for every target, change nothing in the outputs. */
+static verdict run_optimized(const hone_model *model, const char *dir, char *message) {
+    static const struct {
+        const char *name;
+        hone__opt_level level;
+        hone__op_target target;
+    } runs[] = {{"BASIC", HONE_OPT_BASIC, HONE_TARGET_HONE},
+                {"EXTENDED", HONE_OPT_EXTENDED, HONE_TARGET_HONE},
+                {"ALL", HONE_OPT_ALL, HONE_TARGET_HONE},
+                {"ALL in standard operators", HONE_OPT_ALL, HONE_TARGET_ONNX},
+                {"ALL for ONNX Runtime", HONE_OPT_ALL, HONE_TARGET_ONNXRUNTIME}};
+    verdict result = PASSED;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs && result == PASSED; i++) {
+        hone__graph *graph = NULL;
+        hone_error error;
+        char detail[TEXT] = "";
+        hone__pass_options options = {.level = runs[i].level, .target = runs[i].target};
+        hone_error_clear(&error);
+        result = FAILED;
+        if (hone__model_clone_graph(model, &graph, &error) == HONE_OK && hone__graph_infer(graph, &error) == HONE_OK &&
+            hone__passes_run_with(graph, &options, &error) == HONE_OK && hone__graph_verify(graph, &error) == HONE_OK &&
+            hone__graph_infer(graph, &error) == HONE_OK)
+            result = run_sets(graph, dir, detail);
+        if (result == FAILED)
+            snprintf(message, TEXT, "level %s: %.600s", runs[i].name, *detail ? detail : error.message);
+        hone__graph_destroy(graph);
+    }
+    return result;
+}
+
 static verdict run_case(const char *dir, char *message) {
     char path[1200];
     hone_model *model = NULL;
@@ -208,13 +251,9 @@ static verdict run_case(const char *dir, char *message) {
         goto done;
     if (hone__graph_verify(graph, &error) != HONE_OK || hone__graph_infer(graph, &error) != HONE_OK)
         goto done;
-    result = PASSED;
-    for (int set = 0; result == PASSED; set++) {
-        snprintf(path, sizeof path, "%s/test_data_set_%d", dir, set);
-        if (access(path, R_OK) != 0)
-            break;
-        result = run_data(graph, path, message);
-    }
+    result = run_sets(graph, dir, message);
+    if (result == PASSED)
+        result = run_optimized(model, dir, message);
 done:
     if (result == FAILED && !*message)
         snprintf(message, TEXT, "%.700s (%.100s)", error.message, error.node);
