@@ -27,6 +27,9 @@ static void score_row(const hone__attention *a, int64_t b, int64_t h, int64_t i,
             dot = a->softcap * tanh(dot / a->softcap);
         if (keep && a->scores_mode == 1)
             keep[j] = dot;
+        if (a->condition && !a->condition[b * a->condition_stride[0] + h * a->condition_stride[1] +
+                                          i * a->condition_stride[2] + j * a->condition_stride[3]])
+            dot = a->condition_fill;
         if (a->mask && (a->mask_cols == 0 || j < a->mask_cols))
             dot += a->mask[(a->mask_batches ? b % a->mask_batches : b) * a->mask_stride[0] + h * a->mask_stride[1] +
                            i * a->mask_stride[2] + j * a->mask_stride[3]];

@@ -21,9 +21,12 @@ typedef struct hone__attention {
     int64_t q_stride[3], k_stride[3], v_stride[3];
     const double *mask; /* added; strides of batch, head, row, column; NULL: none */
     int64_t mask_stride[4];
-    int64_t mask_cols;    /* keys from here on are masked out; 0: the mask covers all */
-    bool has_sink;        /* the denominator has one term more: exp(sink of the head) */
-    const double *sink;   /* [heads]; NULL: 0 */
+    int64_t mask_cols;        /* keys from here on are masked out; 0: the mask covers all */
+    bool has_sink;            /* the denominator has one term more: exp(sink of the head) */
+    const double *sink;       /* [heads]; NULL: 0 */
+    const uint8_t *condition; /* where it is 0 the score becomes condition_fill, before the mask; NULL: none */
+    int64_t condition_stride[4];
+    double condition_fill;
     int64_t mask_batches; /* the mask's batch index is taken modulo this; 0: it is not */
     bool nan_masked;      /* a query that sees nothing gives NaN, as a softmax of -infinity alone does; else zeros */
     double *y;

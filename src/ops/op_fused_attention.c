@@ -128,6 +128,22 @@ static const char *read_mask(const hone__node *node, const hone__type *mask, hon
     return NULL;
 }
 
+static const char *read_condition(const hone__type *condition, hone__fused_attention *a) {
+    const int64_t want[4] = {a->q.batch.value, a->q.heads, a->q.rows.value, a->k.rows.value};
+    int64_t step = 1;
+    if (condition->rank > 4)
+        return "the condition has a rank that does not fit";
+    for (int i = 3; i >= 0; i--) {
+        int at_dim = i - (4 - condition->rank);
+        int64_t n = at_dim < 0 ? 1 : condition->dims[at_dim].value;
+        if (n != 1 && differ(n, want[i]))
+            return "the condition does not broadcast to [batch, heads, queries, keys]";
+        a->condition_stride[i] = n == 1 ? 0 : step;
+        step = product(step, n);
+    }
+    return NULL;
+}
+
 static void set_output(const hone__node *node, hone__fused_attention *a) {
     const char *layout = hone__node_attr_string(node, "y_layout", "BHSD");
     int64_t size = a->v.size, all = product(a->q.batch.value, a->q.heads), row = product(a->q.heads, size);
@@ -161,7 +177,7 @@ static void set_output(const hone__node *node, hone__fused_attention *a) {
     set_strides(&a->y, layout, size, row);
 }
 
-const char *hone__fused_attention_read(const hone__node *node, const hone__type *const types[4],
+const char *hone__fused_attention_read(const hone__node *node, const hone__type *const types[5],
                                        hone__fused_attention *out) {
     int64_t heads = hone__node_attr_int(node, "num_heads", -1), kv = hone__node_attr_int(node, "kv_num_heads", heads);
     int64_t size = hone__node_attr_int(node, "head_size", -1), v_size = hone__node_attr_int(node, "v_head_size", size);
@@ -190,13 +206,14 @@ const char *hone__fused_attention_read(const hone__node *node, const hone__type 
     out->causal = hone__node_attr_int(node, "causal", 0) != 0;
     out->zero_masked = hone__node_attr_int(node, "zero_masked", 0) != 0;
     set_output(node, out);
-    return types[3] ? read_mask(node, types[3], out) : NULL;
+    reason = types[3] ? read_mask(node, types[3], out) : NULL;
+    return reason || !types[4] ? reason : read_condition(types[4], out);
 }
 
 hone_status hone__fused_attention_infer(hone__infer *ctx) {
     hone_dtype dtype = hone__infer_dtype(ctx, 0);
-    const hone__type *types[4] = {0};
-    for (size_t i = 0; i < 4; i++)
+    const hone__type *types[5] = {0};
+    for (size_t i = 0; i < 5; i++)
         if (hone__infer_has_rank(ctx, i))
             types[i] = hone__infer_input(ctx, i);
     if (!types[0] || !types[1] || !types[2])
@@ -214,7 +231,7 @@ double hone__fused_attention_flops(const hone__node *node, const hone__type *con
     for (int i = 0; i < 3; i++)
         if (!in[i] || in[i]->rank < 3)
             return 0;
-    if (hone__fused_attention_read(node, (const hone__type *const[4]){in[0], in[1], in[2], NULL}, &a))
+    if (hone__fused_attention_read(node, (const hone__type *const[5]){in[0], in[1], in[2], NULL, NULL}, &a))
         return 0;
     return 2 * (double)a.q.batch.value * (double)a.q.heads * (double)a.q.rows.value * (double)a.k.rows.value *
            (double)(a.q.size + a.v.size) / (a.causal ? 2 : 1);
@@ -237,18 +254,21 @@ static hone_status mask_values(hone__eval *ctx, const hone__fused_attention *f, 
 }
 
 hone_status hone__fused_attention_eval(hone__eval *ctx) {
-    const hone_tensor *in[4] = {0};
-    hone__dim dims[4][HONE_MAX_RANK];
-    hone__type types[4];
+    const hone_tensor *in[5] = {0};
+    hone__dim dims[5][HONE_MAX_RANK];
+    hone__type types[5];
+    const hone__type *known[5] = {0};
     for (size_t i = 0; i < 3; i++)
         HONE_TRY(hone__eval_tensor(ctx, i, &in[i]));
     in[3] = hone__in(ctx, 3);
-    for (size_t i = 0; i < 4; i++)
-        if (in[i])
+    in[4] = hone__in(ctx, 4);
+    for (size_t i = 0; i < 5; i++)
+        if (in[i]) {
+            known[i] = &types[i];
             types[i] = hone__type_of_dims(in[i]->dtype, in[i]->rank, in[i]->dims, dims[i]);
+        }
     hone__fused_attention f;
-    const char *reason = hone__fused_attention_read(
-        ctx->node, (const hone__type *const[4]){&types[0], &types[1], &types[2], in[3] ? &types[3] : NULL}, &f);
+    const char *reason = hone__fused_attention_read(ctx->node, known, &f);
     if (reason)
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "%s", reason);
     hone__attention a = {.batch = f.q.batch.value,
@@ -270,6 +290,11 @@ hone_status hone__fused_attention_eval(hone__eval *ctx) {
     memcpy(a.v_stride, f.v.stride, sizeof a.v_stride);
     memcpy(a.y_stride, f.y.stride, sizeof a.y_stride);
     memcpy(a.mask_stride, f.mask_stride, sizeof a.mask_stride);
+    if (in[4]) {
+        a.condition = in[4]->data;
+        a.condition_fill = (double)f.mask_value;
+        memcpy(a.condition_stride, f.condition_stride, sizeof a.condition_stride);
+    }
     for (int i = 0; i < f.rank; i++)
         y_dims[i] = f.dims[i].value;
     HONE_TRY(mask_values(ctx, &f, &a.mask));

@@ -1,7 +1,7 @@
 /* Geometry of hone.FusedAttention: where batch, heads, rows and elements of its operands lie. Shape inference, the
  * reference evaluator and the CPU kernel read nodes with the same function.
  *
- *   Y = softmax(scale Q K^T + mask) V      inputs Q, K, V, mask (optional)
+ *   Y = softmax(scale Q K^T + mask) V      inputs Q, K, V, mask, condition (optional)
  *
  * Each operand's attribute (q_layout, k_layout, v_layout, y_layout; default BHSD) names its dims: B batch, H heads, S
  * rows (queries or keys), D elements of a head, N batch x heads, C a row of all heads. So the transposes that models
@@ -12,6 +12,7 @@
  * packed projection of queries, keys and values serves as all three operands. K and V may have fewer heads, each
  * serving a group of consecutive query heads, and a batch of 1.
  * mask: added to the scores, broadcast to [B,H,S,T]; bool: where it is false mask_value (default -infinity) is added.
+ * condition: bool, broadcast to [B,H,S,T]: where it is false the score becomes mask_value, before the mask is added.
  * mask_layout NST: [B*H,S,T]. mask_repeats 1: its first dim divides B, and it repeats (windows of Swin).
  * causal 1: query i sees the keys 0 .. i + T - S only. zero_masked 1: a query that sees nothing gives zeros, not NaN.
  */
@@ -33,12 +34,13 @@ typedef struct hone__fused_attention {
     hone__dim dims[4];
     int64_t mask_stride[4]; /* of batch, head, query, key; 0 where broadcast */
     int64_t mask_batches;   /* the batch index is taken modulo this; 0: no mask */
+    int64_t condition_stride[4];
     float scale, mask_value;
     bool causal, zero_masked;
 } hone__fused_attention;
 
-/* types: of Q, K, V (ranks known) and mask (NULL: none). NULL on success, else what does not fit. */
-const char *hone__fused_attention_read(const hone__node *node, const hone__type *const types[4],
+/* types: of Q, K, V (ranks known), mask and condition (NULL: none). NULL on success, else what does not fit. */
+const char *hone__fused_attention_read(const hone__node *node, const hone__type *const types[5],
                                        hone__fused_attention *out);
 
 /* A type with a tensor's concrete dims, which live in dims[HONE_MAX_RANK]. */

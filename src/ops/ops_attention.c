@@ -253,7 +253,7 @@ static const hone__op_attr rotary_embedding_23_attrs[] = {{"interleaved", HONE_A
                                                           {"rotary_embedding_dim", HONE_ATTR_INT, false}};
 static const hone__op_param fused_attention_1_in[] = {
     HONE_PARAM("Q", HONE_SET_FLOAT, 'T'), HONE_PARAM("K", HONE_SET_FLOAT, 'T'), HONE_PARAM("V", HONE_SET_FLOAT, 'T'),
-    HONE_PARAM_OPT("mask", HONE_SET_FLOAT | HONE_SET(BOOL), 'M')};
+    HONE_PARAM_OPT("mask", HONE_SET_FLOAT | HONE_SET(BOOL), 'M'), HONE_PARAM_OPT("condition", HONE_SET(BOOL), 0)};
 static const hone__op_param fused_attention_1_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
 static const hone__op_attr fused_attention_1_attrs[] = {
     {"causal", HONE_ATTR_INT, false},       {"head_size", HONE_ATTR_INT, false},

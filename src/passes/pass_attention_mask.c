@@ -4,7 +4,7 @@
  * Fills: a score that Where replaced by -1e9 or finfo.min and one to which the same number is added round to the same
  * float32 when the number is large enough; smaller fills (-1e4) are replaced by half of -FLT_MAX, since they must win
  * over any score: a row in which everything is hidden stays uniform, as it was. That holds when the Where comes last;
- * a small fill to which a mask is added afterwards does not match. */
+ * a small fill to which a mask is added afterwards keeps its condition as an input of its own. */
 #include "passes/pass_attention_mask.h"
 
 #include "base/error.h"
@@ -68,9 +68,12 @@ bool hone__plan_attention_mask(hone__pass_context *ctx, const hone__node *softma
             reason = "is added to scores whose third dim is not the heads";
         else if (is_nst && heads < 1)
             reason = "has the batch and heads in one dim, and the number of heads is not known";
-        /* Where(c, s, fill) + m is s + Where(c, m, fill + m) only when the fill swallows the score. */
-        if (!reason && term->is_bool && i > 0 && term->fill > -1e8)
+        /* Where(c, s, fill) + m is s + Where(c, m, fill + m) only when the fill swallows the score; else the condition
+         * stays one, when it comes first. */
+        bool is_small = term->is_bool && i > 0 && term->fill > -1e8;
+        if (!reason && is_small && (i + 1 < scores->n_terms || hone__value_rank(term->scores) > 4 || is_nst))
             reason = "hides with a number so small that what is added afterwards counts";
+        out->has_condition |= is_small;
         if (reason) {
             hone__pass_missed(ctx, softmax, 23, "the mask %s %s", term->value->name, reason);
             return false;
@@ -171,6 +174,11 @@ hone_status hone__make_attention_mask(hone__pass_context *ctx, hone__node *befor
         if (term->is_bool)
             HONE_TRY(condition(ctx, before, term, &value, error));
         HONE_TRY(drop_first(ctx, before, &value, error));
+        if (term->is_bool && mask->has_condition && i + 1 == scores->n_terms) {
+            mask->condition = value;
+            mask->fill = term->fill;
+            continue;
+        }
         if (term->is_bool && scores->n_terms == 1) {
             mask->value = value;
             mask->fill = safe_fill(fmax(term->fill, scores->clamp));

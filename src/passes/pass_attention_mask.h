@@ -5,8 +5,10 @@
 #include "passes/pass_match_attention.h"
 
 typedef struct hone__attention_mask {
-    hone__value *value; /* NULL: none */
-    double fill;        /* what a bool mask adds where it is false */
+    hone__value *value;     /* NULL: none */
+    hone__value *condition; /* where it is false the score becomes fill, then the mask is added; NULL: none */
+    double fill;            /* also what a bool mask adds where it is false */
+    bool has_condition;
     bool causal, is_nst, repeats;
 } hone__attention_mask;
 

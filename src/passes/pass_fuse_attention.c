@@ -244,7 +244,8 @@ static hone_status set_attributes(hone__node *node, const attention *a, const ho
         HONE_TRY(hone__node_set_attr_int(node, "mask_repeats", 1, error));
     if (mask->is_nst)
         HONE_TRY(hone__node_set_attr_string(node, "mask_layout", "NST", error));
-    if (mask->value && mask->value->type.dtype == HONE_DTYPE_BOOL && !isinf(mask->fill))
+    bool has_fill = mask->condition || (mask->value && mask->value->type.dtype == HONE_DTYPE_BOOL);
+    if (has_fill && !isinf(mask->fill))
         HONE_TRY(hone__node_set_attr_float(node, "mask_value", (float)mask->fill, error));
     if (a->zero_masked)
         HONE_TRY(hone__node_set_attr_int(node, "zero_masked", 1, error));
@@ -286,9 +287,12 @@ static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention 
         HONE_TRY(transpose_last_two(ctx, a->last, &a->v, error));
     hone__node *end = find_end(a, &layout), *node;
     HONE_TRY(hone__make_attention_mask(ctx, a->last, &a->scores, &mask, error));
-    hone__value *in[4] = {a->q.value, a->k.value, a->v.value, mask.value};
-    HONE_TRY(hone__replace_pattern(end, "hone", "FusedAttention", 1, in, mask.value ? 4 : 3, "fuse_attention", &node,
-                                   error));
+    hone__value *in[5] = {a->q.value, a->k.value, a->v.value, mask.value, mask.condition};
+    HONE_TRY(hone__replace_pattern(end, "hone", "FusedAttention", 1, in,
+                                   mask.condition ? 5
+                                   : mask.value   ? 4
+                                                  : 3,
+                                   "fuse_attention", &node, error));
     *gone = end;
     if (strcmp(layout, "NSD") == 0 && a->q.is_merged) /* one head per batch */
         layout = "BSC";

@@ -59,19 +59,20 @@ static hone_status to_int32(hone__pass_context *ctx, hone__node *before, hone__v
     const hone__type *type = &(*ids)->type;
     hone__node *node;
     if (type->rank == 1) {
-        hone_tensor *axes;
-        hone__value *axis, *in[2] = {*ids, NULL};
-        int64_t one = 1;
-        HONE_TRY(hone_tensor_create(HONE_DTYPE_INT64, 1, &one, &axes, error));
-        ((int64_t *)axes->data)[0] = 0;
-        hone_status status = hone__graph_add_constant(ctx->graph, "axes", axes, &axis, error);
+        hone_tensor *shape;
+        hone__value *target, *in[2] = {*ids, NULL};
+        int64_t two = 2;
+        HONE_TRY(hone_tensor_create(HONE_DTYPE_INT64, 1, &two, &shape, error));
+        ((int64_t *)shape->data)[0] = 1;
+        ((int64_t *)shape->data)[1] = -1;
+        hone_status status = hone__graph_add_constant(ctx->graph, "shape", shape, &target, error);
         if (status != HONE_OK) {
-            hone_tensor_destroy(axes);
+            hone_tensor_destroy(shape);
             return status;
         }
-        in[1] = axis;
+        in[1] = target;
         hone__dim dims[2] = {{1, NULL}, type->dims[0]};
-        HONE_TRY(hone__insert_node(ctx->graph, before, "Unsqueeze", 13, in, 2, type->dtype, 2, dims,
+        HONE_TRY(hone__insert_node(ctx->graph, before, "Reshape", 13, in, 2, type->dtype, 2, dims,
                                    "fuse_embed_layernorm", &node, error));
         *ids = node->outputs[0];
         type = &(*ids)->type;

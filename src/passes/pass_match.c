@@ -281,6 +281,10 @@ hone_status hone__insert_node(hone__graph *graph, hone__node *before, const char
                               const hone__dim *dims, const char *pass, hone__node **out, hone_error *error) {
     hone__value *value;
     hone__node *node;
+    int64_t model = hone__graph_get_opset(graph, "");
+    bool is_one_form = strcmp(op_type, "Squeeze") != 0 && strcmp(op_type, "Unsqueeze") != 0; /* others never changed */
+    if (is_one_form && model > 0 && model < opset && hone__op_find("", op_type, model))
+        opset = model; /* so that it can be written to the model's file */
     HONE_TRY(hone__graph_add_value(graph, op_type, &value, error));
     if (hone__type_set_tensor(hone__graph_arena(graph), &value->type, dtype, rank, dims) != HONE_OK)
         return hone__fail_memory(error, pass);

@@ -289,18 +289,25 @@ static void test_layouts(void **state) {
                 p[i].row = p[i].offset + p[i].h * p[i].stride + 11;
             }
         }
-        const int kind = round % 5; /* 1: bool mask; 2: causal; 3: repeated mask; 4: bool mask by batch x heads */
-        hone_tensor *in[4] = {placed_tensor(&p[0]), placed_tensor(&p[1]), placed_tensor(&p[2]), NULL};
+        const int kind =
+            round % 6; /* 1: bool mask; 2: causal; 3: repeated mask; 4: bool mask by batch x heads; 5: condition */
+        hone_tensor *in[5] = {placed_tensor(&p[0]), placed_tensor(&p[1]), placed_tensor(&p[2]), NULL, NULL};
         const int64_t mask_dims[4] = {kind == 4 ? b * h : kind == 3 ? 2 : 1, kind == 4 ? s : 1, kind == 4 ? t : s, t};
         if (kind == 1 || kind == 4) {
             assert_int_equal(hone_tensor_create(HONE_DTYPE_BOOL, kind == 4 ? 3 : 4, mask_dims, &in[3], NULL), HONE_OK);
             for (int64_t i = 0; i < hone__tensor_count(in[3]); i++)
                 ((uint8_t *)in[3]->data)[i] = hone__random_u64(&pick) % 3 != 0;
-        } else if (kind == 3) {
+        } else if (kind == 3 || kind == 5) {
             in[3] = random_tensor(4, mask_dims);
         }
+        if (kind == 5) {
+            assert_int_equal(hone_tensor_create(HONE_DTYPE_BOOL, 2, (int64_t[]){s, t}, &in[4], NULL), HONE_OK);
+            for (int64_t i = 0; i < s * t; i++) /* query 1 sees nothing: its scores are all alike, its mask counts */
+                ((uint8_t *)in[4]->data)[i] = i / t != 1 && hone__random_u64(&pick) % 3 != 0;
+        }
+        const size_t n_in = in[4] ? 5 : in[3] ? 4 : 3;
         harness x;
-        harness_init(&x, "hone", "FusedAttention", in, NULL, in[3] ? 4 : 3, placed_tensor(&p[3]));
+        harness_init(&x, "hone", "FusedAttention", in, NULL, n_in, placed_tensor(&p[3]));
         for (int i = 0; i < 4; i++)
             set_layout(x.node, "qkvy"[i], &p[i]);
         const struct {
@@ -310,6 +317,8 @@ static void test_layouts(void **state) {
                     {"v_head_size", dv}, {"causal", kind == 2}, {"mask_repeats", kind == 3}};
         for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
             assert_int_equal(hone__node_set_attr_int(x.node, ints[i].name, ints[i].value, NULL), HONE_OK);
+        if (kind == 5)
+            hone__node_set_attr_float(x.node, "mask_value", -10.0f, NULL);
         if (kind == 4) {
             hone__node_set_attr_string(x.node, "mask_layout", "NST", NULL);
             hone__node_set_attr_float(x.node, "mask_value", -1e30f, NULL);
@@ -319,7 +328,7 @@ static void test_layouts(void **state) {
             fail_msg("%s", x.error.message);
         hone_tensor *reference = NULL;
         x.node->op = hone__op_find("hone", "FusedAttention", 1);
-        assert_int_equal(hone__op_eval_node(x.node, (const hone_tensor *const *)in, in[3] ? 4 : 3, &reference, 1, NULL),
+        assert_int_equal(hone__op_eval_node(x.node, (const hone_tensor *const *)in, n_in, &reference, 1, NULL),
                          HONE_OK);
         for (int64_t n = 0; n < b * h * s; n++) {
             const int64_t i = n % s, hh = n / s % h, bb = n / s / h, gg = hh / (h / g);
@@ -336,6 +345,9 @@ static void test_layouts(void **state) {
                     w[j] -= 1e30;
                 if (kind == 3)
                     w[j] += (double)((float *)in[3]->data)[(bb % 2 * s + i) * t + j];
+                if (kind == 5)
+                    w[j] =
+                        (((uint8_t *)in[4]->data)[i * t + j] ? w[j] : -10) + (double)((float *)in[3]->data)[i * t + j];
                 if (kind == 2 && j > i + t - s)
                     w[j] = -INFINITY;
                 max = fmax(max, w[j]);

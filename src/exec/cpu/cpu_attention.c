@@ -9,21 +9,21 @@ enum { GRAIN = 1 << 14 }; /* elements of a bool mask per task */
 
 typedef struct attention_plan {
     hone__attention_plan kernel;
-    size_t offset[3]; /* of Q, K, V, in elements */
-    size_t mask_at;   /* of the converted mask in the workspace, in bytes */
+    size_t offset[3];             /* of Q, K, V, in elements */
+    size_t mask_at, condition_at; /* of the converted mask and condition in the workspace, in bytes */
     float scale, mask_value;
     bool is_bool;
 } attention_plan;
 
 static bool match_attention(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
-    if (node->n_inputs < 3 || node->n_inputs > 4)
+    if (node->n_inputs < 3 || node->n_inputs > 5)
         return false;
     for (size_t i = 0; i < 3; i++)
         if (!hone__bind_has_dtype(node, i, HONE_DTYPE_FLOAT) || hone__bind_rank(node, i) < 3)
             return false;
     return !hone__bind_input(node, 3) || hone__bind_has_dtype(node, 3, HONE_DTYPE_FLOAT) ||
-           hone__bind_has_dtype(node, 3, HONE_DTYPE_BOOL);
+           (hone__bind_has_dtype(node, 3, HONE_DTYPE_BOOL) && !hone__bind_input(node, 4));
 }
 
 static hone__attention_operand strides_of(const hone__fused_operand *o) {
@@ -32,10 +32,10 @@ static hone__attention_operand strides_of(const hone__fused_operand *o) {
 }
 
 static hone_status read_node(hone__cpu_plan *ctx, hone__fused_attention *f) {
-    hone__dim dims[4][HONE_MAX_RANK];
-    hone__type types[4];
-    const hone__type *in[4] = {0};
-    for (size_t i = 0; i < 4 && i < ctx->n_in; i++)
+    hone__dim dims[5][HONE_MAX_RANK];
+    hone__type types[5];
+    const hone__type *in[5] = {0};
+    for (size_t i = 0; i < 5 && i < ctx->n_in; i++)
         if (ctx->in[i]) {
             types[i] = hone__type_of_dims(ctx->in[i]->dtype, ctx->in[i]->rank, ctx->in[i]->dims, dims[i]);
             in[i] = &types[i];
@@ -49,7 +49,7 @@ static hone_status plan_attention(const void *state, hone__cpu_plan *ctx) {
     (void)state;
     hone__fused_attention f;
     HONE_TRY(read_node(ctx, &f));
-    const hone_tensor *mask = ctx->n_in > 3 ? ctx->in[3] : NULL;
+    const hone_tensor *mask = ctx->n_in > 3 ? ctx->in[3] : NULL, *condition = ctx->n_in > 4 ? ctx->in[4] : NULL;
     attention_plan *plan = hone__bind_state(ctx, sizeof *plan);
     if (!plan)
         return hone__fail_memory(ctx->error, "the plan of an attention");
@@ -70,6 +70,12 @@ static hone_status plan_attention(const void *state, hone__cpu_plan *ctx) {
                                              .mask_q = (size_t)f.mask_stride[2],
                                              .mask_t = (size_t)f.mask_stride[3],
                                              .mask_batches = (size_t)f.mask_batches,
+                                             .has_condition = condition != NULL,
+                                             .condition_batch = (size_t)f.condition_stride[0],
+                                             .condition_head = (size_t)f.condition_stride[1],
+                                             .condition_q = (size_t)f.condition_stride[2],
+                                             .condition_t = (size_t)f.condition_stride[3],
+                                             .fill = f.mask_value,
                                              .causal = f.causal,
                                              .zero_masked = f.zero_masked};
     const hone__gemm_config config = {.isa = ctx->config->isa,
@@ -88,7 +94,11 @@ static hone_status plan_attention(const void *state, hone__cpu_plan *ctx) {
     plan->mask_at = hone__round_up(plan->kernel.workspace_size, 64);
     if (plan->is_bool)
         fits = fits && hone__mul_size((size_t)hone__tensor_count(mask), sizeof(float), &mask_bytes);
-    if (!fits || !hone__add_size(plan->mask_at, mask_bytes, &ctx->workspace_size))
+    fits = fits && hone__add_size(plan->mask_at, mask_bytes, &plan->condition_at);
+    mask_bytes = 0;
+    if (condition)
+        fits = fits && hone__mul_size((size_t)hone__tensor_count(condition), sizeof(float), &mask_bytes);
+    if (!fits || !hone__add_size(plan->condition_at, mask_bytes, &ctx->workspace_size))
         return hone__fail(ctx->error, HONE_ERROR_LIMIT, "an attention over %lld keys overflows",
                           (long long)f.k.rows.value);
     ctx->kernel = plan->kernel.name;
@@ -109,14 +119,14 @@ static void attention_task(void *arg, size_t task, int thread) {
 typedef struct mask_job {
     const uint8_t *mask;
     float *out;
-    float value;
+    float yes, no;
 } mask_job;
 
 static void convert_mask(void *arg, size_t begin, size_t end, int thread) {
     const mask_job *job = arg;
     (void)thread;
     for (size_t i = begin; i < end; i++)
-        job->out[i] = job->mask[i] ? 0.0f : job->value;
+        job->out[i] = job->mask[i] ? job->yes : job->no;
 }
 
 static hone_status run_attention(hone__cpu_run *ctx) {
@@ -131,9 +141,16 @@ static hone_status run_attention(hone__cpu_run *ctx) {
                                   .scale = plan->scale},
                          .workspace = ctx->workspace};
     if (plan->is_bool) {
-        mask_job convert = {mask->data, (float *)(void *)((char *)ctx->workspace + plan->mask_at), plan->mask_value};
+        mask_job convert = {mask->data, (float *)(void *)((char *)ctx->workspace + plan->mask_at), 0.0f,
+                            plan->mask_value};
         hone__pool_run_range(ctx->pool, (size_t)hone__tensor_count(mask), GRAIN, convert_mask, &convert);
         job.args.mask = convert.out;
+    }
+    if (plan->kernel.problem.has_condition) {
+        mask_job convert = {ctx->in[4]->data, (float *)(void *)((char *)ctx->workspace + plan->condition_at), 1.0f,
+                            0.0f};
+        hone__pool_run_range(ctx->pool, (size_t)hone__tensor_count(ctx->in[4]), GRAIN, convert_mask, &convert);
+        job.args.condition = convert.out;
     }
     hone__pool_run(ctx->pool, plan->kernel.n_tasks, attention_task, &job);
     return HONE_OK;

@@ -30,7 +30,7 @@ const hone__attention_kernel *hone__attention_kernel_find(uint32_t isa) {
 
 /* A thread's workspace, in floats; the order is that of `layout`. */
 typedef struct areas {
-    size_t scratch, scores, mask, query, keys, values, state, correction, out, rows, total;
+    size_t scratch, scores, mask, condition, query, keys, values, state, correction, out, rows, total;
 } areas;
 
 static bool place(size_t *total, size_t a, size_t b, size_t *offset) {
@@ -49,7 +49,8 @@ static bool layout(const hone__attention_plan *plan, areas *a) {
         return place(n, HONE_GEMM_SCRATCH, 1, &a->scratch) && place(n, p->t, 1, &a->scores) &&
                place(n, p->dv % nr ? p->t : 0, nr, &a->values);
     return place(n, HONE_GEMM_SCRATCH, 1, &a->scratch) && place(n, plan->key_block, nr, &a->scores) &&
-           place(n, p->has_mask && p->mask_q ? plan->key_block : 0, nr, &a->mask) &&
+           place(n, p->has_mask && (p->mask_q || p->has_condition) ? plan->key_block : 0, nr, &a->mask) &&
+           place(n, p->has_condition ? plan->key_block : 0, nr, &a->condition) &&
            place(n, blocks * nr, p->d, &a->query) && place(n, plan->key_block, p->d, &a->keys) &&
            place(n, plan->key_block, p->dv, &a->values) && place(n, blocks * 2, nr, &a->state) &&
            place(n, 1, nr, &a->correction) && place(n, blocks * nr, p->dv, &a->out) &&
@@ -89,7 +90,7 @@ bool hone__attention_make_plan(const hone__attention_problem *problem, const hon
 /* One head's operands. */
 typedef struct head {
     const hone__attention_plan *plan;
-    const float *q, *k, *v, *mask;
+    const float *q, *k, *v, *mask, *condition;
     float *o, *ws;
     float scale;
     areas at;
@@ -124,7 +125,16 @@ static void decode(const head *h) {
     for (size_t i = 0; i < p->s; i++) {
         const size_t keys = seen_by(p, i);
         gemm->dot(p->d, h->q + i * p->q.row, h->k, p->k.row, scores, keys);
-        h->plan->kernel->softmax_row(scores, keys, h->scale, h->mask ? h->mask + i * p->mask_q : NULL, p->mask_t);
+        const float *mask = h->mask ? h->mask + i * p->mask_q : NULL;
+        if (h->condition) {
+            const float *condition = h->condition + i * p->condition_q;
+            for (size_t j = 0; j < keys; j++)
+                scores[j] = (condition[j * p->condition_t] != 0.0f ? h->scale * scores[j] : p->fill) +
+                            (mask ? mask[j * p->mask_t] : 0.0f);
+            h->plan->kernel->softmax_row(scores, keys, 1.0f, NULL, 0);
+        } else {
+            h->plan->kernel->softmax_row(scores, keys, h->scale, mask, p->mask_t);
+        }
         float *o = h->o + i * p->o.row;
         if (p->t > 0 && (keys == 0 || isnan(scores[0]))) { /* everything is masked */
             for (size_t j = 0; j < p->dv; j++)
@@ -140,6 +150,13 @@ static void decode(const head *h) {
     }
 }
 
+static void replace_scores(float *scores, const float *condition, const float *mask, size_t n, float fill) {
+    for (size_t i = 0; i < n; i++)
+        scores[i] = condition[i] != 0.0f ? scores[i] : fill;
+    for (size_t i = 0; mask && i < n; i++)
+        scores[i] += mask[i];
+}
+
 /* One block of keys for one block of w queries, `lanes` of them in use. The first `keys` of the `packed` ones count. */
 static void step(const head *h, size_t block_index, size_t q0, size_t lanes, size_t width, size_t k0, size_t keys,
                  size_t packed) {
@@ -150,10 +167,10 @@ static void step(const head *h, size_t block_index, size_t q0, size_t lanes, siz
     float *state = ws + h->at.state + block_index * 2 * nr, *correction = ws + h->at.correction;
     float *out = ws + h->at.out + block_index * nr * p->dv;
     hone__gemm_epilogue e = {.alpha = h->scale, .beta = 1.0f};
-    if (h->mask && p->mask_q) {
+    if (h->mask && (p->mask_q || h->condition)) {
         float *mask = ws + h->at.mask;
         gemm->pack(mask, nr, h->mask + q0 * p->mask_q + k0 * p->mask_t, p->mask_q, p->mask_t, lanes, packed);
-        e.z = mask;
+        e.z = h->condition ? NULL : mask;
         e.ldz = nr;
     } else if (h->mask && p->mask_t) {
         e.bias_row = h->mask + k0;
@@ -164,6 +181,12 @@ static void step(const head *h, size_t block_index, size_t q0, size_t lanes, siz
     const hone__gemm_block first = {.m = packed, .p1 = panels, .n = width, .kc = p->d, .a_k = p->d, .ldb = nr};
     hone__gemm_tiles(gemm, &first, ws + h->at.keys, ws + h->at.query + block_index * nr * p->d, scores, nr, &e,
                      scratch);
+    if (h->condition) {
+        float *condition = ws + h->at.condition;
+        gemm->pack(condition, nr, h->condition + q0 * p->condition_q + k0 * p->condition_t, p->condition_q,
+                   p->condition_t, lanes, keys);
+        replace_scores(scores, condition, h->mask ? ws + h->at.mask : NULL, nr * keys, p->fill);
+    }
     if (p->causal && k0 + keys > seen_by(p, q0))
         mask_diagonal(p, scores, nr, q0, lanes, k0, keys);
     h->plan->kernel->softmax_columns(scores, nr, width, keys, state, correction);
@@ -231,6 +254,7 @@ void hone__attention_run_task(const hone__attention_plan *plan, const hone__atte
               .mask = args->mask
                           ? args->mask + (p->mask_batches ? b % p->mask_batches : b) * p->mask_batch + i * p->mask_head
                           : NULL,
+              .condition = args->condition ? args->condition + b * p->condition_batch + i * p->condition_head : NULL,
               .o = args->o + b * p->o.batch + i * p->o.head,
               .ws = (float *)(void *)((char *)workspace + (size_t)thread * plan->thread_size),
               .scale = args->scale};

@@ -42,8 +42,12 @@ typedef struct hone__attention_problem {
     bool has_mask;
     size_t mask_batch, mask_head, mask_q, mask_t; /* element strides, 0 where the mask is broadcast; mask_t 0 or 1 */
     size_t mask_batches;                          /* the mask repeats after so many batches; 0: never */
-    bool causal;                                  /* query i sees keys 0 .. i + t - s only */
-    bool zero_masked;                             /* a query that sees nothing gives zeros, not NaN */
+    /* A condition (1 or 0, as floats) with such strides: where it is 0 the score becomes fill, before the mask. */
+    bool has_condition;
+    size_t condition_batch, condition_head, condition_q, condition_t;
+    float fill;
+    bool causal;      /* query i sees keys 0 .. i + t - s only */
+    bool zero_masked; /* a query that sees nothing gives zeros, not NaN */
 } hone__attention_problem;
 
 typedef struct hone__attention_plan {
@@ -62,7 +66,7 @@ bool hone__attention_make_plan(const hone__attention_problem *problem, const hon
                                hone__attention_plan *out);
 
 typedef struct hone__attention_args {
-    const float *q, *k, *v, *mask;
+    const float *q, *k, *v, *mask, *condition;
     float *o;
     float scale;
 } hone__attention_args;
