@@ -86,6 +86,10 @@ static hone_status emit_silu(hone__pass_context *ctx, hone__node *before, hone__
                              hone__value **out, hone_error *error) {
     hone__value *inner = x, *gate = NULL, *c, *scaled = NULL;
     hone__node *node;
+    if (ctx->options->target == HONE_TARGET_ONNXRUNTIME && hone__is_float(x)) {
+        HONE_TRY(emit(ctx, before, "com.microsoft", "QuickGelu", &x, 1, x, out, &node, error));
+        return hone__node_set_attr_float(node, "alpha", alpha, error);
+    }
     if (alpha != 1) {
         HONE_TRY(scalar(before->graph, x, alpha, &c, error));
         HONE_TRY(emit_binary(ctx, before, "Mul", x, c, x, &scaled, error));
