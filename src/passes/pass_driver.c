@@ -200,7 +200,7 @@ hone_status hone__passes_run(hone__graph *root, hone__opt_level level, hone_erro
  * LayerNormalization is known to its default domain at every opset. */
 static bool onnxruntime_knows(const hone__graph *graph, const char *domain, const char *op_type) {
     static const char *const plain[] = {"LayerNormalization", "SimplifiedLayerNormalization", "Gelu", "HardSwish"};
-    static const char *const own[] = {"FusedConv", "Silu"};
+    static const char *const own[] = {"FusedAttention", "FusedConv", "Silu"};
     if (strcmp(domain, "com.microsoft") == 0)
         return true;
     bool is_own = strcmp(domain, "hone") == 0;

@@ -269,6 +269,28 @@ static bool may_transpose(const hone__attention_input *x, const hone__value *ope
            hone__value_dim(operand, -2) > 0;
 }
 
+static bool is_whole_row(const attention *a, const hone__attention_input *x) {
+    return strcmp(x->layout, "BSC") == 0 && x->offset == 0 && x->stride == x->size && x->size > 0 &&
+           hone__value_dim(x->value, -1) == a->heads * x->size && (x->heads < 0 || x->heads == a->heads);
+}
+
+/* ONNX Runtime's MultiHeadAttention takes rows of all heads, and a bias of rank 4 that covers all keys. */
+static bool suits_onnxruntime(const attention *a, const hone__attention_mask *mask, const char *y_layout) {
+    const hone__scores *s = &a->scores;
+    if (a->heads <= 0 || !is_whole_row(a, &a->q) || !is_whole_row(a, &a->k) || !is_whole_row(a, &a->v) ||
+        a->is_key_transposed || a->is_value_transposed || strcmp(y_layout, "BSC") != 0 || a->zero_masked ||
+        mask->causal || mask->is_nst || mask->repeats || s->n_terms > 1)
+        return false;
+    if (s->n_terms == 0)
+        return true;
+    const hone__value *bias = s->terms[0].value;
+    if (s->terms[0].is_bool || s->terms[0].factor != 1 || !hone__is_float(bias) || hone__value_rank(bias) != 4)
+        return false;
+    const hone__dim *keys = &bias->type.dims[3], *rows = &a->k.rows;
+    return keys->value > 1 ? keys->value == rows->value
+                           : keys->value < 0 && keys->symbol && rows->symbol && strcmp(keys->symbol, rows->symbol) == 0;
+}
+
 static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention *a, hone__node **gone,
                         hone_error *error) {
     hone__attention_mask mask;
@@ -281,6 +303,11 @@ static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention 
     }
     if (!hone__plan_attention_mask(ctx, softmax, &a->scores, a->heads, &mask))
         return HONE_OK;
+    (void)find_end(a, &layout);
+    if (ctx->options->target == HONE_TARGET_ONNXRUNTIME && !suits_onnxruntime(a, &mask, layout)) {
+        hone__pass_missed(ctx, softmax, 24, "MultiHeadAttention has no place for its layouts or its mask");
+        return HONE_OK;
+    }
     if (a->is_key_transposed)
         HONE_TRY(transpose_last_two(ctx, a->last, &a->k, error));
     if (a->is_value_transposed)

@@ -399,6 +399,119 @@ static hone_status lower_gelu(hone__pass_context *ctx, hone__node *node, hone_er
     return hone__replace_pattern(node, "com.microsoft", op, 1, in, has_bias ? 2 : 1, ctx->pass->name, NULL, error);
 }
 
+/* The bias of an attention covers all queries there: [B,1,1,T] is expanded to [B,1,S,T], once for all nodes that read
+ * it. */
+static hone_status expand_bias(hone__pass_context *ctx, hone__node *node, hone__value *bias, hone__value **out,
+                               hone_error *error) {
+    hone__graph *graph = node->graph;
+    hone__value *query = node->inputs[0], *shape = NULL;
+    hone__node *made;
+    *out = bias;
+    if (hone__value_dim(bias, 2) != 1 || hone__value_dim(query, 1) == 1)
+        return HONE_OK;
+    for (size_t i = 0; i < bias->n_uses; i++) {
+        const hone__node *use = bias->uses[i].node;
+        if (hone__is_op(use, "Expand") && use->provenance == ctx->pass->name && use->graph == graph) {
+            *out = use->outputs[0];
+            return HONE_OK;
+        }
+    }
+    int64_t n = 4, one = 1, want[4] = {1, 1, hone__value_dim(query, 1), 1};
+    hone_tensor *tensor;
+    bool is_known = want[2] > 0;
+    HONE_TRY(hone_tensor_create(HONE_DTYPE_INT64, 1, is_known ? &n : &one, &tensor, error));
+    memcpy(tensor->data, is_known ? want : &one, (size_t)(is_known ? n : 1) * sizeof(int64_t));
+    hone_status status = hone__graph_add_constant(graph, "shape", tensor, &shape, error);
+    if (status != HONE_OK) {
+        hone_tensor_destroy(tensor);
+        return status;
+    }
+    if (!is_known) { /* Concat(1, 1, Shape(query)[1], 1) */
+        hone__dim three = {3, NULL}, single = {1, NULL}, four = {4, NULL};
+        hone__value *sizes = NULL, *rows = NULL, *joined = NULL;
+        hone__value like = *shape;
+        hone__type *type = &like.type;
+        HONE_TRY(hone__type_set_tensor(hone__graph_arena(graph), type, HONE_DTYPE_INT64, 1, &three));
+        HONE_TRY(emit(ctx, node, "", "Shape", &query, 1, &like, &sizes, &made, error));
+        HONE_TRY(hone__type_set_tensor(hone__graph_arena(graph), type, HONE_DTYPE_INT64, 1, &single));
+        HONE_TRY(emit(ctx, node, "", "Gather", (hone__value *[]){sizes, shape}, 2, &like, &rows, &made, error));
+        HONE_TRY(hone__type_set_tensor(hone__graph_arena(graph), type, HONE_DTYPE_INT64, 1, &four));
+        HONE_TRY(emit(ctx, node, "", "Concat", (hone__value *[]){shape, shape, rows, shape}, 4, &like, &joined, &made,
+                      error));
+        HONE_TRY(hone__node_set_attr_int(made, "axis", 0, error));
+        shape = joined;
+    }
+    *out = NULL;
+    HONE_TRY(emit(ctx, node, "", "Expand", (hone__value *[]){bias, shape}, 2, bias, out, &made, error));
+    (*out)->type.dims[2] = query->type.dims[1];
+    return HONE_OK;
+}
+
+/* fuse_attention made it for this target: rows of all heads, a bias of rank 4 or none. */
+static hone_status lower_attention(hone__pass_context *ctx, hone__node *node, hone_error *error) {
+    static const char *const layouts[] = {"q_layout", "k_layout", "v_layout", "y_layout"};
+    static const char *const others[] = {"causal", "k_view", "kv_num_heads", "mask_layout", "mask_repeats",
+                                         "q_view", "v_view", "zero_masked",  "mask_value"};
+    int64_t heads = hone__node_attr_int(node, "num_heads", 0);
+    float scale = hone__node_attr_float(node, "scale", 1);
+    hone__value *in[6] = {node->inputs[0], node->inputs[1], node->inputs[2], NULL, NULL, NULL};
+    hone__value *bias = node->n_inputs > 3 ? node->inputs[3] : NULL;
+    for (size_t i = 0; i < 4; i++)
+        if (strcmp(hone__node_attr_string(node, layouts[i], "BHSD"), "BSC") != 0)
+            return HONE_OK;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (hone__node_attr(node, others[i]))
+            return HONE_OK;
+    if (heads <= 0 || !hone__is_float(in[0]) || (bias && (!hone__is_float(bias) || hone__value_rank(bias) != 4)))
+        return HONE_OK;
+    ctx->n_changed++;
+    if (bias)
+        HONE_TRY(expand_bias(ctx, node, bias, &in[5], error));
+    hone__node *made;
+    HONE_TRY(hone__replace_pattern(node, "com.microsoft", "MultiHeadAttention", 1, in, bias ? 6 : 3, ctx->pass->name,
+                                   &made, error));
+    HONE_TRY(hone__node_set_attr_int(made, "num_heads", heads, error));
+    return hone__node_set_attr_float(made, "scale", scale, error);
+}
+
+/* LayerNormalization(a + b) over the last of three dims, with rows for scale and bias; the sum may be read elsewhere.
+ */
+static hone_status lower_layernorm(hone__pass_context *ctx, hone__node *norm, hone_error *error) {
+    hone__value *sum = norm->inputs[0], *scale = norm->inputs[1], *shift = norm->n_inputs > 2 ? norm->inputs[2] : NULL;
+    hone__node *add = sum->producer, *made;
+    int64_t axis = hone__node_attr_int(norm, "axis", -1);
+    if (!hone__is_op(add, "Add") || add->graph != norm->graph || add->n_inputs != 2 || !hone__is_float(sum) ||
+        hone__value_rank(sum) != 3 || (axis != -1 && axis != 2) || norm->n_outputs != 1 || hone__value_is_output(sum) ||
+        hone__value_rank(scale) != 1 || (shift && hone__value_rank(shift) != 1) ||
+        hone__value_dim(scale, 0) != hone__value_dim(sum, 2))
+        return HONE_OK;
+    for (size_t i = 0; i < 2; i++)
+        if (!hone__same_shape(add->inputs[i], sum) || add->inputs[i]->constant)
+            return HONE_OK;
+    hone__value *in[4] = {add->inputs[0], add->inputs[1], scale, shift}, *whole = NULL;
+    float epsilon = hone__node_attr_float(norm, "epsilon", 1e-5f);
+    bool is_shared = sum->n_uses > 1;
+    /* Others that read the sum come after the norm, or the graph's order would not hold. */
+    for (const hone__node *n = add->next; is_shared && n && n != norm; n = n->next)
+        for (size_t i = 0; i < n->n_inputs; i++)
+            if (n->inputs[i] == sum)
+                return HONE_OK;
+    for (size_t i = 0; i < sum->n_uses; i++)
+        if (sum->uses[i].node->graph != norm->graph)
+            return HONE_OK;
+    ctx->n_changed++;
+    HONE_TRY(hone__replace_pattern(norm, "com.microsoft", "SkipLayerNormalization", 1, in, shift ? 4 : 3,
+                                   ctx->pass->name, &made, error));
+    HONE_TRY(hone__node_set_attr_float(made, "epsilon", epsilon, error));
+    if (!is_shared)
+        return HONE_OK;
+    HONE_TRY(hone__graph_add_value(norm->graph ? norm->graph : made->graph, sum->name, &whole, error));
+    if (hone__type_copy(hone__graph_arena(made->graph), &sum->type, &whole->type) != HONE_OK)
+        return hone__fail_memory(error, "a lowered node");
+    HONE_TRY(hone__node_set_output(made, 3, whole, error));
+    return hone__graph_replace_value(sum, whole, error);
+}
+
 HONE_PASS(lower_to_onnxruntime) {
     hone__graph *graph = ctx->graph;
     if (ctx->options->target != HONE_TARGET_ONNXRUNTIME || hone__graph_get_opset(graph, "") < 7)
@@ -414,6 +527,10 @@ HONE_PASS(lower_to_onnxruntime) {
             HONE_TRY(
                 hone__replace_pattern(node, "com.microsoft", "QuickGelu", 1, &x, 1, ctx->pass->name, &made, error));
             HONE_TRY(hone__node_set_attr_float(made, "alpha", alpha, error));
+        } else if (hone__is_op_in(node, "hone", "FusedAttention")) {
+            HONE_TRY(lower_attention(ctx, node, error));
+        } else if (hone__is_op(node, "LayerNormalization")) {
+            HONE_TRY(lower_layernorm(ctx, node, error));
         } else if (hone__is_op(node, "Gelu") && hone__is_float(node->inputs[0])) {
             HONE_TRY(lower_gelu(ctx, node, error));
         }
