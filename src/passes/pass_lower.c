@@ -369,34 +369,14 @@ static hone_status lower_conv_to_microsoft(hone__pass_context *ctx, hone__node *
     return hone__node_become(node, "com.microsoft", "FusedConv", 1, ctx->pass->name, error);
 }
 
-/* Gelu(x + bias) with a constant row. */
-static hone__node *bias_before(const hone__node *gelu, hone__value **x, hone__value **bias) {
-    hone__node *add = gelu->inputs[0]->producer;
-    if (!hone__is_op(add, "Add") || add->n_inputs != 2 || hone__value_single_consumer(gelu->inputs[0]) != gelu)
-        return NULL;
-    for (size_t i = 0; i < 2; i++) {
-        int64_t n;
-        if (hone__const_floats(add->inputs[i], &n) && add->inputs[i]->constant->rank == 1 &&
-            n == hone__value_dim(add->inputs[1 - i], -1) && hone__value_rank(add->inputs[1 - i]) >= 1) {
-            *x = add->inputs[1 - i];
-            *bias = add->inputs[i];
-            return add;
-        }
-    }
-    return NULL;
-}
-
 static hone_status lower_gelu(hone__pass_context *ctx, hone__node *node, hone_error *error) {
     bool is_tanh = strcmp(hone__node_attr_string(node, "approximate", "none"), "tanh") == 0;
-    hone__value *in[2];
-    bool has_bias = bias_before(node, &in[0], &in[1]) != NULL;
-    if (!has_bias && hone__graph_get_opset(ctx->graph, "") >= 20)
+    if (hone__graph_get_opset(ctx->graph, "") >= 20)
         return HONE_OK;
     ctx->n_changed++;
-    if (!has_bias)
-        in[0] = node->inputs[0];
-    const char *op = is_tanh ? "FastGelu" : has_bias ? "BiasGelu" : "Gelu";
-    return hone__replace_pattern(node, "com.microsoft", op, 1, in, has_bias ? 2 : 1, ctx->pass->name, NULL, error);
+    hone__value *x = node->inputs[0];
+    return hone__replace_pattern(node, "com.microsoft", is_tanh ? "FastGelu" : "Gelu", 1, &x, 1, ctx->pass->name, NULL,
+                                 error);
 }
 
 /* The bias of an attention covers all queries there: [B,1,1,T] is expanded to [B,1,S,T], once for all nodes that read
@@ -474,44 +454,6 @@ static hone_status lower_attention(hone__pass_context *ctx, hone__node *node, ho
     return hone__node_set_attr_float(made, "scale", scale, error);
 }
 
-/* LayerNormalization(a + b) over the last of three dims, with rows for scale and bias; the sum may be read elsewhere.
- */
-static hone_status lower_layernorm(hone__pass_context *ctx, hone__node *norm, hone_error *error) {
-    hone__value *sum = norm->inputs[0], *scale = norm->inputs[1], *shift = norm->n_inputs > 2 ? norm->inputs[2] : NULL;
-    hone__node *add = sum->producer, *made;
-    int64_t axis = hone__node_attr_int(norm, "axis", -1);
-    if (!hone__is_op(add, "Add") || add->graph != norm->graph || add->n_inputs != 2 || !hone__is_float(sum) ||
-        hone__value_rank(sum) != 3 || (axis != -1 && axis != 2) || norm->n_outputs != 1 || hone__value_is_output(sum) ||
-        hone__value_rank(scale) != 1 || (shift && hone__value_rank(shift) != 1) ||
-        hone__value_dim(scale, 0) != hone__value_dim(sum, 2))
-        return HONE_OK;
-    for (size_t i = 0; i < 2; i++)
-        if (!hone__same_shape(add->inputs[i], sum) || add->inputs[i]->constant)
-            return HONE_OK;
-    hone__value *in[4] = {add->inputs[0], add->inputs[1], scale, shift}, *whole = NULL;
-    float epsilon = hone__node_attr_float(norm, "epsilon", 1e-5f);
-    bool is_shared = sum->n_uses > 1;
-    /* Others that read the sum come after the norm, or the graph's order would not hold. */
-    for (const hone__node *n = add->next; is_shared && n && n != norm; n = n->next)
-        for (size_t i = 0; i < n->n_inputs; i++)
-            if (n->inputs[i] == sum)
-                return HONE_OK;
-    for (size_t i = 0; i < sum->n_uses; i++)
-        if (sum->uses[i].node->graph != norm->graph)
-            return HONE_OK;
-    ctx->n_changed++;
-    HONE_TRY(hone__replace_pattern(norm, "com.microsoft", "SkipLayerNormalization", 1, in, shift ? 4 : 3,
-                                   ctx->pass->name, &made, error));
-    HONE_TRY(hone__node_set_attr_float(made, "epsilon", epsilon, error));
-    if (!is_shared)
-        return HONE_OK;
-    HONE_TRY(hone__graph_add_value(norm->graph ? norm->graph : made->graph, sum->name, &whole, error));
-    if (hone__type_copy(hone__graph_arena(made->graph), &sum->type, &whole->type) != HONE_OK)
-        return hone__fail_memory(error, "a lowered node");
-    HONE_TRY(hone__node_set_output(made, 3, whole, error));
-    return hone__graph_replace_value(sum, whole, error);
-}
-
 HONE_PASS(lower_to_onnxruntime) {
     hone__graph *graph = ctx->graph;
     if (ctx->options->target != HONE_TARGET_ONNXRUNTIME || hone__graph_get_opset(graph, "") < 7)
@@ -529,8 +471,6 @@ HONE_PASS(lower_to_onnxruntime) {
             HONE_TRY(hone__node_set_attr_float(made, "alpha", alpha, error));
         } else if (hone__is_op_in(node, "hone", "FusedAttention")) {
             HONE_TRY(lower_attention(ctx, node, error));
-        } else if (hone__is_op(node, "LayerNormalization")) {
-            HONE_TRY(lower_layernorm(ctx, node, error));
         } else if (hone__is_op(node, "Gelu") && hone__is_float(node->inputs[0])) {
             HONE_TRY(lower_gelu(ctx, node, error));
         }

@@ -77,10 +77,16 @@ static bool prove(tally *t, hone_model *model, const char *name, const struct va
     hone_proof proof;
     char text[900];
     bool is_tried = true;
+    hone_status status = HONE_OK;
     if (hone_optimize(model, &settings, &optimization, &error) != HONE_OK) {
         snprintf(text, sizeof text, "%.600s (%.150s)", error.message, error.node);
         report(t, name, v, text);
-    } else if (v->is_saved && hone_optimization_save(optimization, t->file, &error) != HONE_OK) {
+    } else if (v->is_saved &&
+               (status = hone_optimization_save(optimization, t->file, &error)) == HONE_ERROR_UNSUPPORTED) {
+        is_tried = false; /* functions at another opset than the model's */
+        if (t->verbose)
+            printf("left out %s: %s\n", name, error.message);
+    } else if (status != HONE_OK) {
         snprintf(text, sizeof text, "saving: %.600s", error.message);
         report(t, name, v, text);
     } else if (hone_optimization_prove(optimization, sets, n_sets, NULL, t->options, v->is_saved ? t->file : NULL,
