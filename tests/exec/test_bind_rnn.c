@@ -10,7 +10,7 @@
 
 /* wants: how many outputs; the first may be left out. */
 static void check(const char *op, int64_t linear, const char *direction, int64_t t, int64_t b, int64_t i, int64_t h,
-                  bool has_bias, bool has_state, size_t n_outputs, const char *kernel) {
+                  bool has_bias, bool has_state, bool has_lengths, size_t n_outputs, const char *kernel) {
     const int64_t d = direction[0] == 'b' ? 2 : 1, gates = op[0] == 'L' ? 4 : 3;
     harness *g = harness_create("", op, 14);
     harness_attr_string(g, "direction", direction);
@@ -28,7 +28,10 @@ static void check(const char *op, int64_t linear, const char *direction, int64_t
     } else {
         harness_omit(g);
     }
-    harness_omit(g);
+    if (has_lengths)
+        harness_random(g, HONE_DTYPE_INT32, 1, &b, 0, (double)t);
+    else
+        harness_omit(g);
     for (int k = 0; has_state && k < (op[0] == 'L' ? 2 : 1); k++)
         harness_random(g, HONE_DTYPE_FLOAT, 3, (int64_t[]){d, b, h}, -1, 1);
     harness_check(g, n_outputs, kernel);
@@ -40,7 +43,7 @@ static void test_rnn(void **state) {
     for (int i = 0; i < 48; i++) {
         const bool is_lstm = i % 2;
         check(is_lstm ? "LSTM" : "GRU", i / 2 % 2, directions[i % 3], harness_between(1, 7), harness_between(1, 5),
-              harness_between(1, 20), harness_between(1, 37), i % 5 > 0, i % 4 > 1, is_lstm ? 3 : 2,
+              harness_between(1, 20), harness_between(1, 37), i % 5 > 0, i % 4 > 1, i / 6 % 3 == 1, is_lstm ? 3 : 2,
               is_lstm ? "f32_lstm" : "f32_gru");
     }
 }

@@ -1,4 +1,4 @@
-/* Binds LSTM and GRU (float32, default activations, no clip, no peepholes, no sequence lengths) to the matrix
+/* Binds LSTM and GRU (float32, default activations, no clip, no peepholes) to the matrix
  * products of kernels/gemm and the cells of kernels/rnn. The weights are packed once; the input's
  * product is one large one over all steps, the recurrent one is made step by step.
  *
@@ -53,9 +53,9 @@ static bool match_rnn(const hone__node *node, const hone__cpu_config *config) {
     const bool is_lstm = strcmp(node->op_type, "LSTM") == 0;
     if (!hone__bind_has_dtype(node, 0, HONE_DTYPE_FLOAT) || !is_constant_f32(node, 1, 3) ||
         !is_constant_f32(node, 2, 3) || (hone__bind_input(node, 3) && !is_constant_f32(node, 3, 2)) ||
-        hone__bind_input(node, 4) || hone__bind_input(node, 7) || !has_default_activations(node) ||
-        hone__node_attr(node, "clip") || hone__node_attr_int(node, "layout", 0) != 0 ||
-        hone__node_attr_int(node, "input_forget", 0) != 0)
+        (hone__bind_input(node, 4) && !hone__bind_has_dtype(node, 4, HONE_DTYPE_INT32)) || hone__bind_input(node, 7) ||
+        !has_default_activations(node) || hone__node_attr(node, "clip") ||
+        hone__node_attr_int(node, "layout", 0) != 0 || hone__node_attr_int(node, "input_forget", 0) != 0)
         return false;
     for (size_t i = 5; i < node->n_inputs; i++)
         if (node->inputs[i] && !hone__bind_has_dtype(node, i, HONE_DTYPE_FLOAT))
@@ -159,6 +159,9 @@ static hone_status plan_rnn(const void *state, hone__cpu_plan *ctx) {
     p->steps = (size_t)x->dims[0];
     p->batch = (size_t)x->dims[1];
     const size_t h = s->hidden, gh = s->gates * h, rows = p->steps * p->batch;
+    HONE_FAIL_IF(ctx->n_in > 4 && ctx->in[4] && (size_t)hone__tensor_count(ctx->in[4]) != p->batch, ctx->error,
+                 HONE_ERROR_SHAPE, "sequence_lens of %s has %lld elements for a batch of %zu", ctx->node->op_type,
+                 (long long)hone__tensor_count(ctx->in[4]), p->batch);
     for (size_t i = 5; i < ctx->n_in; i++)
         HONE_FAIL_IF(ctx->in[i] && (size_t)hone__tensor_count(ctx->in[i]) != s->n_directions * p->batch * h, ctx->error,
                      HONE_ERROR_SHAPE, "input %zu of %s should be [%zu,%zu,%zu]", i, ctx->node->op_type,
@@ -193,6 +196,7 @@ typedef struct rnn_job {
     const hone__cpu_run *ctx;
     hone__pool *pool;
     float *gates, *recurrent, *cell, *hidden;
+    const int32_t *lengths; /* [B], or NULL: all steps */
 } rnn_job;
 
 typedef struct product_job {
@@ -222,27 +226,37 @@ static void product(const rnn_job *job, const hone__gemm_plan *plan, const float
     hone__pool_run(job->pool, plan->n_tasks, product_task, &p);
 }
 
-/* One step of a direction: gates [B][G*H] of this step, h_prev and h [B][H]. */
-static void run_cells(const rnn_job *job, const rnn_direction *d, float *gates, const float *h_prev, float *h) {
+static bool is_over(const rnn_job *job, size_t b, size_t t) { return job->lengths && t >= (size_t)job->lengths[b]; }
+
+/* One step of a direction: gates [B][G*H] of step t, h_prev and h [B][H]. Sequences that are over keep their state;
+ * their rows of the products are computed and not used. */
+static void run_cells(const rnn_job *job, const rnn_direction *d, size_t t, float *gates, const float *h_prev,
+                      float *h) {
     const rnn_state *s = job->state;
     const rnn_plan *p = job->plan;
     const size_t n = s->hidden, gh = s->gates * n, batch = p->batch;
     if (s->is_lstm) {
         product(job, &p->recurrent, h_prev, d->r, gates, gh, NULL, gates);
         for (size_t b = 0; b < batch; b++)
-            s->cells->lstm(gates + b * gh, job->cell + b * n, h + b * n, n);
+            if (!is_over(job, b, t))
+                s->cells->lstm(gates + b * gh, job->cell + b * n, h + b * n, n);
     } else if (s->is_linear) {
         product(job, &p->recurrent, h_prev, d->r, job->recurrent, gh, NULL, NULL);
         for (size_t b = 0; b < batch; b++)
-            s->cells->gru_linear(gates + b * gh, job->recurrent + b * gh, d->bias_r, h_prev + b * n, h + b * n, n);
+            if (!is_over(job, b, t))
+                s->cells->gru_linear(gates + b * gh, job->recurrent + b * gh, d->bias_r, h_prev + b * n, h + b * n, n);
     } else {
         product(job, &p->recurrent, h_prev, d->r, gates, gh, NULL, gates);
         for (size_t b = 0; b < batch; b++)
             s->cells->gru_gates(gates + b * gh, h_prev + b * n, job->cell + b * n, n);
         product(job, &p->last, job->cell, d->r_last, gates + 2 * n, gh, NULL, gates + 2 * n);
         for (size_t b = 0; b < batch; b++)
-            s->cells->gru_update(gates + b * gh, h_prev + b * n, h + b * n, n);
+            if (!is_over(job, b, t))
+                s->cells->gru_update(gates + b * gh, h_prev + b * n, h + b * n, n);
     }
+    for (size_t b = 0; b < batch; b++)
+        if (is_over(job, b, t))
+            memcpy(h + b * n, h_prev + b * n, n * sizeof *h);
 }
 
 static void initial_state(const hone__cpu_run *ctx, size_t input, size_t at, size_t n, float *out) {
@@ -272,9 +286,17 @@ static void run_direction(const rnn_job *job, size_t index) {
         product(job, &p->input, ctx->in[0]->data, d->w, job->gates, gh, d->bias_x, NULL);
     for (size_t i = 0; i < p->steps; i++) {
         const size_t t = d->is_backward ? p->steps - 1 - i : i;
-        /* The new state goes into y, where the next step finds it, or into the buffer not in use. */
-        float *h = y ? y + (t * s->n_directions + index) * unit : h_prev == job->hidden ? spare : job->hidden;
-        run_cells(job, d, job->gates + t * p->batch * gh, h_prev, h);
+        /* The new state goes into y, where the next step finds it, or into the buffer not in use. Where sequences have
+         * lengths of their own, y is zero past their ends and the states differ from it. */
+        float *out = y ? y + (t * s->n_directions + index) * unit : NULL;
+        float *h = out && !job->lengths ? out : h_prev == job->hidden ? spare : job->hidden;
+        run_cells(job, d, t, job->gates + t * p->batch * gh, h_prev, h);
+        for (size_t b = 0; out && job->lengths && b < p->batch; b++) {
+            if (is_over(job, b, t))
+                memset(out + b * s->hidden, 0, s->hidden * sizeof *out);
+            else
+                memcpy(out + b * s->hidden, h + b * s->hidden, s->hidden * sizeof *out);
+        }
         h_prev = h;
     }
     final_state(ctx, 1, index * unit, unit, h_prev);
@@ -285,11 +307,20 @@ static void run_direction(const rnn_job *job, size_t index) {
 static hone_status run_rnn(hone__cpu_run *ctx) {
     const rnn_plan *p = ctx->plan_state;
     float *memory = (float *)(void *)((char *)ctx->workspace + p->gemm_size);
-    const rnn_job job = {
-        ctx->state,          p, ctx, ctx->pool, memory + p->gates_offset, memory + p->r_offset, memory + p->cell_offset,
-        memory + p->h_offset};
+    const rnn_job job = {ctx->state,
+                         p,
+                         ctx,
+                         ctx->pool,
+                         memory + p->gates_offset,
+                         memory + p->r_offset,
+                         memory + p->cell_offset,
+                         memory + p->h_offset,
+                         ctx->n_in > 4 && ctx->in[4] ? ctx->in[4]->data : NULL};
     if (p->batch == 0)
         return HONE_OK;
+    for (size_t b = 0; job.lengths && b < p->batch; b++)
+        HONE_FAIL_IF(job.lengths[b] < 0 || (size_t)job.lengths[b] > p->steps, ctx->error, HONE_ERROR_SHAPE,
+                     "sequence_lens holds %d, the sequences have %zu steps", (int)job.lengths[b], p->steps);
     for (size_t d = 0; d < job.state->n_directions; d++)
         run_direction(&job, d);
     return HONE_OK;
