@@ -81,6 +81,9 @@ const char *hone__op_label(const char *domain, const char *op, char *buf, size_t
 int hone__session_fail(hone__cli *cli, const hone_model *model, const hone_error *error) {
     int code = hone__cli_fail(cli, error);
     size_t n = error->status == HONE_ERROR_UNSUPPORTED && model ? hone_model_unsupported_count(model) : 0;
+    /* The list is of what hone's own backend cannot run: another backend's refusal is not about it. */
+    if (n && strcmp(error->node, hone_model_get_unsupported(model, 0)->node) != 0)
+        n = 0;
     size_t most = cli->verbose ? n : 10;
     char label[256];
     for (size_t i = 0; i < n && i < most; i++) {
