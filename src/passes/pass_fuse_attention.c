@@ -91,7 +91,7 @@ static bool find_inputs(hone__pass_context *ctx, const hone__node *softmax, atte
 static void unmerge(hone__attention_input *x, int64_t heads) {
     if (!x->is_merged || heads <= 1)
         return;
-    x->layout = "NSD";
+    x->layout = strcmp(x->layout, "SBC") == 0 ? "SND" : "NSD"; /* rows before batch x heads, as the source has them */
     x->heads = heads;
     x->is_merged = false;
 }
