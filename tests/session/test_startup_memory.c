@@ -58,6 +58,7 @@ static void write_model(const char *path) {
         snprintf(name, sizeof name, "matrix%.*s", i + 1, "aaaaaaaa");
         snprintf(from, sizeof from, "x%d", i);
         snprintf(to, sizeof to, "x%d", i + 1);
+        weights[0] = (float)i; /* equal weights would be shared */
         put_node(&graph, "MatMul", from, name, to, name + 1);
         put_initializer(&graph, name, matrix, 2, weights);
         snprintf(name, sizeof name, "kernel%.*s", i + 1, "aaaaaaaa");

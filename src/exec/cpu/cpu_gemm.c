@@ -59,7 +59,6 @@ typedef struct pack_work {
     const hone_f32_unaligned *source;
     float *packed;
     bool is_a, is_transposed;
-    bool is_dropped; /* nobody else reads the source */
     size_t m, k, n;
     size_t rows, row_size; /* of one matrix as it is stored; floats */
     size_t part_rows, n_parts;
@@ -86,7 +85,7 @@ static void pack_part(void *arg, size_t part) {
     const size_t size = (end - begin) * w->row_size * sizeof(float);
     hone__mapping_populate(first, size);
     pack_rows(w, source, w->packed + matrix * count, begin, end);
-    if (w->is_dropped && w->config->drop_pages)
+    if (w->config->drop_pages)
         w->config->drop_pages(w->config->drop_pages_user, first, size);
 }
 
@@ -105,8 +104,7 @@ static hone_status put_off_packing(hone__cpu_prepare *ctx, const pack_work *temp
 }
 
 /* Packs a constant operand; out stays NULL when it is not worth it. */
-static hone_status prepare_operand_b(hone__cpu_prepare *ctx, const hone__node *node, gemm_state *state,
-                                     const hone_tensor *b) {
+static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *b) {
     const int rank = b->rank;
     const int64_t rows = rank == 1 ? b->dims[0] : b->dims[rank - 2], cols = rank == 1 ? 1 : b->dims[rank - 1];
     const size_t k = (size_t)(state->trans_b ? cols : rows), n = (size_t)(state->trans_b ? rows : cols);
@@ -125,7 +123,6 @@ static hone_status prepare_operand_b(hone__cpu_prepare *ctx, const hone__node *n
                          .source = b->data,
                          .packed = packed,
                          .is_transposed = state->trans_b,
-                         .is_dropped = node->inputs[1]->n_uses == 1,
                          .k = k,
                          .n = n,
                          .rows = (size_t)rows,
@@ -134,8 +131,7 @@ static hone_status prepare_operand_b(hone__cpu_prepare *ctx, const hone__node *n
     return put_off_packing(ctx, &w, (size_t)batch);
 }
 
-static hone_status prepare_operand_a(hone__cpu_prepare *ctx, const hone__node *node, gemm_state *state,
-                                     const hone_tensor *a) {
+static hone_status prepare_operand_a(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *a) {
     if (a->rank != 2 || a->dims[0] == 0 || a->dims[1] == 0)
         return HONE_OK;
     const size_t m = (size_t)a->dims[state->trans_a], k = (size_t)a->dims[!state->trans_a];
@@ -148,7 +144,6 @@ static hone_status prepare_operand_a(hone__cpu_prepare *ctx, const hone__node *n
                          .packed = packed,
                          .is_a = true,
                          .is_transposed = state->trans_a,
-                         .is_dropped = node->inputs[0]->n_uses == 1,
                          .m = m,
                          .k = k,
                          .rows = (size_t)a->dims[0],
@@ -185,9 +180,9 @@ static hone_status prepare_gemm(hone__cpu_prepare *ctx, const hone__node *node, 
     hone__bind_activation(node, &state->act); /* match has seen that it is known */
     const int which = packed_operand(node);
     if (which == 1)
-        HONE_TRY(prepare_operand_b(ctx, node, state, hone__bind_constant(node, 1)));
+        HONE_TRY(prepare_operand_b(ctx, state, hone__bind_constant(node, 1)));
     else if (which == 0)
-        HONE_TRY(prepare_operand_a(ctx, node, state, hone__bind_constant(node, 0)));
+        HONE_TRY(prepare_operand_a(ctx, state, hone__bind_constant(node, 0)));
     *out = state;
     return HONE_OK;
 }

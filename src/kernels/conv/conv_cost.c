@@ -9,7 +9,7 @@ double hone__conv_flops(const hone__conv_desc *d) {
 }
 
 /* The machine that the efficiencies were fitted on: vector multiply-adds per second and thread, bytes per second. */
-static const double LARGE_WEIGHTS = 2.5e6; /* bytes */
+static const double LARGE_GROWTH = 1.8e6; /* bytes */
 static const double FMA_RATE = 3.69e9, CACHE_BYTES = 40e9, MEMORY_BYTES = 30e9;
 
 /* Vector multiply-adds' worth of making one vector of pixels of the column matrix. */
@@ -141,7 +141,7 @@ double hone__conv_cost(const hone__conv_plan *plan) {
         fma = spectral_cost(plan, &cache);
     /* Weights that grow count as memory of the session too: they must be clearly faster. */
     const double plain = 4.0 * (double)d->k * (double)(d->c / d->groups) * (double)(d->r * d->s);
-    if ((double)plan->packed_size > 1.5 * plain + LARGE_WEIGHTS)
+    if ((double)plan->packed_size > plain + LARGE_GROWTH)
         fma *= 1.25;
     const double bytes = cache / CACHE_BYTES + (double)plan->packed_size / MEMORY_BYTES;
     return fma / (FMA_RATE * (double)plan->n_threads) + 0.5 * bytes + 2e-6 * (double)plan->n_phases;
