@@ -1,6 +1,7 @@
 /* Fuzz target of whole tiny models: the bytes make a random graph of random operators with random types and
  * attributes (graph_maker.h). It is run by the reference evaluators, written as a file, read again and run
- * by sessions without and with all optimisation: all must agree. Build with -Dfuzz=true and clang; the
+ * by sessions without and with all optimisation, and once more as `hone optimize` writes it for every kind of
+ * operators: all must agree. Build with -Dfuzz=true and clang; the
  * committed corpus is replayed by the tests with any compiler (replay_main.c).
  * In the environment HONE_FUZZ_VERBOSE=1 prints each graph and HONE_FUZZ_KEEP=FILE keeps the written model. */
 #include "base/error.h"
@@ -135,6 +136,30 @@ static void run_session(const maker *m, hone_model *model, const char *level, co
     hone_session_destroy(session);
 }
 
+/* The model optimised for one kind of operators, written, read again and run as it stands. */
+static void run_optimised(const maker *m, hone_model *model, hone_operators operators, const hone_tensor *const *in) {
+    static const char *const names[] = {"optimised for onnx", "optimised for onnxruntime", "optimised for hone"};
+    hone_optimize_options options = {.operators = operators, .with_costs = true};
+    hone_optimization *optimization;
+    hone_model *written = NULL;
+    hone_error error;
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/hone-fuzz-%ld-o.onnx", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+                   (long)getpid());
+    hone_status status = hone_optimize(model, &options, &optimization, &error);
+    if (status == HONE_OK)
+        status = hone_optimization_save(optimization, path, &error);
+    if (status == HONE_OK)
+        status = hone_model_open(path, &written, &error);
+    if (status != HONE_OK && !is_refused(status))
+        finding(m, names[operators], error.message);
+    if (status == HONE_OK)
+        run_session(m, written, "ORT_DISABLE_ALL", in);
+    (void)unlink(path);
+    hone_model_close(written);
+    hone_optimization_destroy(optimization);
+}
+
 /* Opset imports and all else come from the graph: the model to export for is an empty one. */
 static hone_model *write_and_read(const maker *m) {
     static const uint8_t empty[] = {0x08, 10, 0x3A, 3, 0x12, 1, 'g', 0x42, 2, 0x10, 17};
@@ -174,6 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (model) {
             run_session(&m, model, "ORT_DISABLE_ALL", in);
             run_session(&m, model, "ORT_ENABLE_ALL", in);
+            for (int i = 0; i < 3; i++)
+                run_optimised(&m, model, (hone_operators)i, in);
         }
         hone_model_close(model);
     }

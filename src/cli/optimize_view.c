@@ -121,9 +121,9 @@ void hone__optimize_show_passes(const hone__cli *cli, const hone_optimization *o
                     percent(totals.flops_after - totals.flops_before, totals.flops_before, flops, sizeof flops),
                     percent(totals.bytes_after - totals.bytes_before, totals.bytes_before, bytes, sizeof bytes),
                     latencies ? show_latency(&latencies->total, text, sizeof text) : "");
-    hone__cli_print(cli, "  %zu -> %zu nodes in %zu round%s; %zu passes changed something, %zu found nothing\n",
+    hone__cli_print(cli, "  %zu -> %zu nodes in %zu round%s; %zu pass%s changed something, %zu found nothing\n",
                     totals.nodes_before, totals.nodes_after, totals.n_rounds, totals.n_rounds == 1 ? "" : "s",
-                    n_changed, n_idle);
+                    n_changed, n_changed == 1 ? "" : "es", n_idle);
     if (latencies)
         hone__cli_print(cli, "  latency %.3f -> %.3f ms; the column compares each pass with the stage before it\n",
                         latencies->before_ms, latencies->after_ms);

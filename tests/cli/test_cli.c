@@ -260,6 +260,55 @@ static void test_inspect(void **state) {
     expect_error(3, "fixed at 4");
 }
 
+static void test_optimize(void **state) {
+    (void)state;
+    assert_int_equal(run("optimize", "--list", NULL), 0);
+    expect_text(last.out, "eliminate_identity");
+    assert_int_equal(run("optimize", data("mlp.onnx"), "-o", temp("small.onnx"), "--prove", "--json", "-", NULL), 0);
+    json_t *json = json_out();
+    expect_keys(json,
+                "model output level ops nodes_before nodes_after rounds time_ms flops_before flops_after bytes_before "
+                "bytes_after passes steps operators near_misses proof");
+    expect_keys(json_array_get(json_object_get(json, "passes"), 0),
+                "name ran matches nodes_removed time_ms flops bytes latency");
+    assert_true(json_is_true(json_object_get(json_object_get(json, "proof"), "ok")));
+    assert_true(json_integer_value(json_object_get(json, "nodes_after")) <
+                json_integer_value(json_object_get(json, "nodes_before")));
+    json_decref(json);
+    /* What was written is valid, and the model's own test data still hold. */
+    assert_int_equal(run("check", temp("small.onnx"), NULL), 0);
+    assert_int_equal(run("run", temp("small.onnx"), "--expect", data("mlp_good"), NULL), 0);
+    static const char *const ops[] = {"onnx", "onnxruntime", "hone"}, *const models[] = {"mlp.onnx", "control.onnx",
+                                                                                         "dynamic.onnx",
+                                                                                         "sequences.onnx"};
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 4; k++) {
+            run("optimize", data(models[k]), "-o", temp("o.onnx"), "--ops", ops[i], "--prove", "-q", NULL);
+            expect_code(0);
+            expect_text(last.out, "proved");
+        }
+    /* Nothing may change: the disabled pass did not run. */
+    assert_int_equal(
+        run("optimize", data("mlp.onnx"), "--only", "fold_constants", "--measure", "--duration", "10ms", NULL), 0);
+    expect_text(last.out, "latency");
+    assert_int_equal(
+        run("optimize", data("mlp.onnx"), "--level", "disable_all", "--disable", "fold_constants,fuse_silu", NULL), 0);
+    expect_text(last.out, "0 passes changed something");
+    run("optimize", data("mlp.onnx"), "--disable", "fold_constant", NULL);
+    expect_error(2, "fold_constant");
+    expect_text(last.err, "did you mean fold_constants");
+    run("optimize", data("mlp.onnx"), "--ops", "tensorrt", NULL);
+    expect_error(2, "tensorrt");
+    run("optimize", data("mlp.onnx"), "--shape", "x=1x2x3x4x5", NULL);
+    assert_true(last.code == 2 || last.code == 3);
+    run("optimize", NULL);
+    expect_error(2, "no model");
+    run("optimize", data("unsupported.onnx"), NULL);
+    assert_true(last.code == 3 || last.code == 4);
+    run("optimize", data("mlp.onnx"), "-o", temp("none/o.onnx"), NULL);
+    expect_code(3);
+}
+
 static void test_check(void **state) {
     (void)state;
     assert_int_equal(run("check", data("mlp.onnx"), NULL), 0);
@@ -660,6 +709,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_config),         cmocka_unit_test(test_bad_data_at_run_time),
         cmocka_unit_test(test_deep_model),     cmocka_unit_test(test_terminal_names),
         cmocka_unit_test(test_doctor),         cmocka_unit_test(test_outputs_that_fail),
+        cmocka_unit_test(test_optimize),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
