@@ -43,7 +43,7 @@ static hone_status infer_multi_head_attention(hone__infer *ctx) {
     if (q && q->rank == 5)
         present[3] = dv = q->dims[4];
     else if (q && q->rank == 3 && q->dims[2].value >= 0) {
-        bool packed = is_decoder(ctx->node) && !hone__infer_given(ctx, 1);
+        bool packed = !hone__infer_given(ctx, 1);
         present[3] = dv = hone__dim_known(q->dims[2].value / (packed ? 3 : 1) / heads);
     }
     if (hone__infer_given(ctx, 2)) {
@@ -146,6 +146,8 @@ static hone_status read_operands(hone__eval *ctx, mha *m) {
     a->heads = a->kv_heads = hone__node_attr_int(ctx->node, "num_heads", 0);
     if (a->heads < 1 || a->heads > INT32_MAX)
         return hone__eval_fail(ctx, HONE_ERROR_MODEL, "there cannot be %lld heads", (long long)a->heads);
+    if (hone__in_omitted(ctx, 1) && !hone__in_omitted(ctx, 2))
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "values are given without keys");
     if (hone__in_omitted(ctx, 1)) {
         HONE_TRY(read_packed(ctx, m));
     } else {

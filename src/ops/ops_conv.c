@@ -221,7 +221,7 @@ static hone_status eval_conv(hone__eval *ctx) {
     HONE_TRY(hone__eval_tensor(ctx, 1, &w));
     HONE_TRY(read_shape(ctx, x, w, false, &s));
     HONE_TRY(check_bias(ctx, hone__in(ctx, 2), s.m));
-    if (z && hone__tensor_count(z) != hone__dims_product(s.y_dims, 0, s.rank))
+    if (z && (z->rank != s.rank || memcmp(z->dims, s.y_dims, (size_t)s.rank * sizeof *z->dims) != 0))
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the residual must have the output's shape");
     return x->dtype == HONE_DTYPE_DOUBLE ? conv_double(ctx, &s, x->dtype) : conv_float(ctx, &s, x->dtype);
 }

@@ -120,7 +120,8 @@ static hone_dtype dequantised_type(const hone__node *node, hone_dtype scale) {
     int64_t asked = hone__node_attr_int(node, "output_dtype", 0);
     if (asked > 0 && asked < HONE_DTYPE_COUNT)
         return (hone_dtype)asked;
-    return node->opset < 19 && scale == HONE_DTYPE_UNDEFINED ? HONE_DTYPE_FLOAT : scale;
+    bool is_old = !*node->domain && node->opset < 19; /* scales were float then */
+    return is_old && scale == HONE_DTYPE_UNDEFINED ? HONE_DTYPE_FLOAT : scale;
 }
 
 static hone_status infer_dequantize_linear(hone__infer *ctx) {

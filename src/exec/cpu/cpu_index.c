@@ -194,7 +194,7 @@ static hone_status plan_tuples(const void *state, hone__cpu_plan *ctx) {
     if (!p)
         return hone__fail_memory(ctx->error, "an indexing plan");
     p->length = i->rank ? i->dims[i->rank - 1] : 0;
-    bool fits = i->rank >= 1 && batch >= 0 && batch < i->rank && p->length >= 1 && p->length <= x->rank - batch;
+    bool fits = i->rank >= 1 && batch >= 0 && batch < i->rank && p->length >= 0 && p->length <= x->rank - batch;
     for (int d = 0; fits && d < batch; d++)
         fits = x->dims[d] == i->dims[d];
     const hone_tensor *moved = u ? u : ctx->out[0];
