@@ -11,7 +11,13 @@
 
 #include <string.h>
 
-enum { PANEL_BYTES = 512 * 1024, TASKS_PER_THREAD = 8, MANY_PIXELS = 150 };
+enum {
+    PANEL_BYTES = 512 * 1024,
+    L1_PANEL_BYTES = 16 * 1024,
+    CHUNK_BYTES = 128 * 1024,
+    TASKS_PER_THREAD = 8,
+    MANY_PIXELS = 150
+};
 
 void hone__conv_inside(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t *lo,
                        size_t *hi) {
@@ -82,6 +88,13 @@ static void blocked_split(hone__conv_plan *plan, hone__conv_blocked_plan *p) {
     p->n_jchunk = hone__max_size(1, jchunks >= threads ? jchunks / threads * threads : jchunks);
     const size_t panel = p->cg * d->r * d->s * 2 * plan->ops->vw * sizeof(float);
     p->panels_outer = panel * hone__conv_ceil(p->n_panel, p->n_jchunk) > PANEL_BYTES;
+    /* A panel that stays in L1 meets many tiles whose input stays in L2: results are then written as one stream. */
+    const bool is_row = d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow;
+    if (is_row && p->n_jchunk == 1 && p->n_panel > 2 && panel <= L1_PANEL_BYTES) {
+        const size_t fit = hone__conv_ceil(d->c * pixels * sizeof(float), CHUNK_BYTES);
+        p->n_chunk = hone__min_size(p->units, hone__max_size(p->n_chunk, hone__round_up(fit, threads)));
+        p->panels_outer = true;
+    }
 }
 
 bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {

@@ -61,6 +61,11 @@ HONE_INLINE void BN(blocked_body)(const size_t m, const size_t nv, const bool is
     const float *x = t->x, *w = t->w;
     for (size_t left = t->n_c; left;) {
         const size_t nc = left < t->block ? left : t->block, step = nc * nv * BL;
+        if (left > nc) { /* the next block lies a plane away, where no prefetcher looks */
+            HONE_UNROLL
+            for (size_t i = 0; i < m; i++)
+                __builtin_prefetch(x + t->bs + (ptrdiff_t)i * ms);
+        }
         const float *xr = x, *wr = w + (t->r0 * t->kernel_w + t->s0) * step;
         for (size_t r = n_r; r; r--, xr += rs, wr += t->kernel_w * step) {
             const float *xs = xr, *wc = wr;

@@ -158,13 +158,13 @@ static void transform_out(const winograd_run *r, size_t tile, size_t slot, size_
     const size_t rows = hone__min_size(r->p->out, d->oh - at.oh), cols = hone__min_size(r->p->out, d->ow - at.ow);
     const hone__conv_ops *ops = r->plan->ops;
     const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED;
-    const size_t y = is_blocked ? (at.n * hone__round_up(d->k, ops->vw) + k0) * d->oh * d->ow +
-                                      (at.oh * d->ow + at.ow) * ops->vw
-                                : ((at.n * d->k + k0) * d->oh + at.oh) * d->ow + at.ow;
+    const size_t y =
+        is_blocked ? (at.n * hone__round_up(d->k, ops->vw) + k0) * d->oh * d->ow + (at.oh * d->ow + at.ow) * ops->vw
+                   : ((at.n * d->k + k0) * d->oh + at.oh) * d->ow + at.ow;
     hone__conv_out out = {a->bias ? a->bias + k0 : NULL, a->z ? a->z + y : NULL, a->y + y, d->oh * d->ow, &d->act};
-    (is_blocked ? ops->winograd_out_blocked : ops->winograd_out)(
-        (int)r->p->out, r->m + slot * r->p->m_ld + lane, r->p->m_fs, hone__min_size(ops->vw, d->k - k0), rows, cols,
-        d->ow, &out);
+    (is_blocked ? ops->winograd_out_blocked : ops->winograd_out)((int)r->p->out, r->m + slot * r->p->m_ld + lane,
+                                                                 r->p->m_fs, hone__min_size(ops->vw, d->k - k0), rows,
+                                                                 cols, d->ow, &out);
 }
 
 /* M[f][0 .. n) (+)= V[f][t0 .. t0+n) U[f] over the channels of a chunk. */
