@@ -393,8 +393,9 @@ static hone_status infer_resize(hone__infer *ctx) {
         HONE_TRY(upsample_attrs(ctx->node, x->rank, scales, &n, ctx->error));
         is_known = true;
     } else if (!old && hone__infer_given(ctx, 3)) {
-        is_known = has_sizes = hone__infer_ints(ctx, 3, sizes, HONE_MAX_RANK, &n) && n > 0;
-        if (!is_known)
+        bool is_read = hone__infer_ints(ctx, 3, sizes, HONE_MAX_RANK, &n);
+        is_known = has_sizes = is_read && n > 0;
+        if (is_read && n == 0) /* sizes that are there and not known count, whatever the scales say */
             is_known = const_numbers(ctx, 2, scales, HONE_MAX_RANK, &n) && n > 0;
     } else
         is_known = const_numbers(ctx, old ? 1 : 2, scales, HONE_MAX_RANK, &n) && n > 0;

@@ -524,8 +524,132 @@ static void test_attention_stages(void **state) {
     }
 }
 
+/* Queries, keys and values of one head pair, apart and packed in every way, give the same. */
+static void test_packed_attention(void **state) {
+    (void)state;
+    enum { S = 2, H = 2, D = 2 };
+    const int64_t apart[] = {1, S, H * D}, five[] = {1, S, H, 3, D}, kv[] = {1, S, H, 2, D}, side[] = {1, S, 3 * H * D};
+    double q[8], k[8], v[8], packed[24], pairs[16], rows[24], want[8];
+    for (int i = 0; i < 8; i++) {
+        q[i] = 0.3 * i - 1;
+        k[i] = 0.7 - 0.2 * i;
+        v[i] = i * i - 3.0;
+        int s = i / 4, h = i / 2 % 2, d = i % 2;
+        double all[3] = {q[i], k[i], v[i]};
+        for (int p = 0; p < 3; p++) {
+            packed[((s * H + h) * 3 + p) * D + d] = all[p];
+            rows[(s * 3 + p) * H * D + h * D + d] = all[p];
+            if (p)
+                pairs[((s * H + h) * 2 + p - 1) * D + d] = all[p];
+        }
+    }
+    for (int form = 0; form < 4; form++) {
+        run r = begin("com.microsoft", form == 3 ? "DecoderMaskedMultiHeadAttention" : "MultiHeadAttention", 1);
+        set_int(&r, "num_heads", H);
+        if (form == 0) {
+            add(&r, HONE_DTYPE_FLOAT, 3, apart, q);
+            add(&r, HONE_DTYPE_FLOAT, 3, apart, k);
+            add(&r, HONE_DTYPE_FLOAT, 3, apart, v);
+        } else if (form == 1) {
+            add(&r, HONE_DTYPE_FLOAT, 5, five, packed);
+        } else if (form == 2) {
+            add(&r, HONE_DTYPE_FLOAT, 3, apart, q);
+            add(&r, HONE_DTYPE_FLOAT, 5, kv, pairs);
+        } else {
+            add(&r, HONE_DTYPE_FLOAT, 3, side, rows);
+        }
+        assert_int_equal(go(&r), HONE_OK);
+        for (int i = 0; i < 8 && form == 0; i++)
+            want[i] = hone_tensor_get_double(r.out[0], i);
+        check(r.out[0], 8, want);
+        finish(&r);
+    }
+    /* The first row of the first head by hand. */
+    double a = exp((q[0] * k[0] + q[1] * k[1]) / sqrt(2)), b = exp((q[0] * k[4] + q[1] * k[5]) / sqrt(2));
+    assert_true(fabs(want[0] - (a * v[0] + b * v[4]) / (a + b)) < 1e-5);
+}
+
+/* Two groups of two channels over two pixels, last and first; then SiLU. */
+static void test_group_norm(void **state) {
+    (void)state;
+    const int64_t last[] = {1, 1, 2, 4}, first[] = {1, 4, 1, 2}, four[] = {4};
+    const double x_last[] = {1, 3, 10, 10, 5, 7, 10, 14}, x_first[] = {1, 5, 3, 7, 10, 10, 10, 14};
+    const double gamma[] = {1, 2, 1, 1}, beta[] = {0, 0, 1, 0};
+    for (int form = 0; form < 2; form++) {
+        run r = begin("com.microsoft", "GroupNorm", 1);
+        set_int(&r, "groups", 2);
+        set_int(&r, "activation", 0);
+        set_int(&r, "channels_last", form == 0);
+        add(&r, HONE_DTYPE_FLOAT, 4, form ? first : last, form ? x_first : x_last);
+        add(&r, HONE_DTYPE_FLOAT, 1, four, gamma);
+        add(&r, HONE_DTYPE_FLOAT, 1, four, beta);
+        assert_int_equal(go(&r), HONE_OK);
+        double y[8];
+        for (int i = 0; i < 8; i++) {
+            int c = form ? i / 2 : i % 4;
+            double mean = c < 2 ? 4 : 11, variance = c < 2 ? 5 : 3, x = form ? x_first[i] : x_last[i];
+            y[i] = (x - mean) / sqrt(variance + 1e-5) * gamma[c] + beta[c];
+        }
+        check(r.out[0], 8, y);
+        finish(&r);
+    }
+}
+
+/* A 1x1 convolution of two channels, which stand last. */
+static void test_channels_last(void **state) {
+    (void)state;
+    const int64_t x_dims[] = {1, 1, 2, 2}, w_dims[] = {3, 2, 1, 1};
+    const double x[] = {1, 2, 3, 4}, w[] = {1, 0, 0, 1, 1, -1}, y[] = {1, 2, -1, 3, 4, -1};
+    run r = begin("com.microsoft", "NhwcConv", 1);
+    add(&r, HONE_DTYPE_FLOAT, 4, x_dims, x);
+    add(&r, HONE_DTYPE_FLOAT, 4, w_dims, w);
+    assert_int_equal(go(&r), HONE_OK);
+    assert_true(r.out[0]->dims[2] == 2 && r.out[0]->dims[3] == 3);
+    check(r.out[0], 6, y);
+    finish(&r);
+}
+
+/* Softmax of a sum, a bias that splits, products of quantised numbers, buckets of distances. */
+static void test_fused_pieces(void **state) {
+    (void)state;
+    const int64_t two_two[] = {2, 2}, two[] = {2}, table[] = {4, 1};
+    run r = begin("com.microsoft", "BiasSoftmax", 1);
+    add(&r, HONE_DTYPE_FLOAT, 2, two_two, (const double[]){0, 0, log(3), 0});
+    add(&r, HONE_DTYPE_FLOAT, 1, two, (const double[]){0, log(3)});
+    assert_int_equal(go(&r), HONE_OK);
+    check(r.out[0], 4, (const double[]){0.25, 0.75, 0.5, 0.5});
+    finish(&r);
+    r = begin("com.microsoft", "BiasSplitGelu", 1);
+    add(&r, HONE_DTYPE_FLOAT, 2, two_two, (const double[]){1, 0, 2, 1});
+    add(&r, HONE_DTYPE_FLOAT, 1, two, (const double[]){1, 0});
+    assert_int_equal(go(&r), HONE_OK);
+    check(r.out[0], 2, (const double[]){0, 3 * 0.8413447461});
+    finish(&r);
+    r = begin("com.microsoft", "MulInteger", 1);
+    add(&r, HONE_DTYPE_UINT8, 1, two, (const double[]){5, 250});
+    scalar(&r, HONE_DTYPE_UINT8, 10);
+    add(&r, HONE_DTYPE_UINT8, 1, two, (const double[]){3, 255});
+    give(&r, NULL);
+    assert_int_equal(go(&r), HONE_OK);
+    check(r.out[0], 2, (const double[]){-15, 61200});
+    finish(&r);
+    /* Four buckets, one way: distances 0 and 1 exactly, then logarithmically up to 8; the future is bucket 0. */
+    r = begin("com.microsoft", "RelativePositionBias", 1);
+    set_int(&r, "max_distance", 8);
+    add(&r, HONE_DTYPE_FLOAT, 2, table, (const double[]){10, 11, 12, 13});
+    scalar(&r, HONE_DTYPE_INT64, 5);
+    scalar(&r, HONE_DTYPE_INT64, 2);
+    assert_int_equal(go(&r), HONE_OK);
+    check(r.out[0], 10, (const double[]){10, 10, 11, 10, 12, 11, 12, 12, 13, 12});
+    finish(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_packed_attention),
+        cmocka_unit_test(test_group_norm),
+        cmocka_unit_test(test_channels_last),
+        cmocka_unit_test(test_fused_pieces),
         cmocka_unit_test(test_q_linear_add),
         cmocka_unit_test(test_q_linear_pool),
         cmocka_unit_test(test_q_linear_concat),
