@@ -144,9 +144,13 @@ hone_status hone__cpu_body_run_node(void *user, const hone__node *node, const ho
         all_known = !node->outputs[i] || (shapes[i].kind == HONE_KIND_TENSOR && shapes[i].dtype != HONE_DTYPE_STRING);
     if (!all_known)
         goto cleanup;
+    hone__cpu_plan plan;
+    HONE_CHECK(hone__cpu_plan_kernel_now(body->ctx, entry, in, shapes, &arena, &plan, error));
+    if (plan.is_declined)
+        goto cleanup;
     *done = true;
     HONE_CHECK(make_outputs(node, shapes, out, error));
-    status = hone__cpu_run_kernel_now(body->ctx, entry, in, out, &arena, body->pool, error);
+    status = hone__cpu_run_kernel_now(entry, &plan, in, out, &arena, body->pool, error);
 cleanup:
     hone__arena_deinit(&arena);
     return status;

@@ -50,9 +50,14 @@ void hone__cpu_free_after(hone__exec_context *ctx, uint32_t step);
 void hone__cpu_free_all(hone__exec_context *ctx);
 void hone__cpu_set_data(hone__exec_context *ctx, uint32_t buffer, void *data);
 
-/* Plans and runs a kernel whose shapes were found just now; arena is for its plan and workspace. */
-hone_status hone__cpu_run_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor *const *in,
-                                     hone_tensor *const *out, hone__arena *arena, hone__pool *pool, hone_error *error);
+/* Plans a kernel whose shapes were found just now (shapes: [n_outputs]); arena is for its plan. */
+hone_status hone__cpu_plan_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry,
+                                      const hone_tensor *const *in, const hone_tensor *shapes, hone__arena *arena,
+                                      hone__cpu_plan *plan, hone_error *error);
+/* Runs it, unless it declined; arena is for its workspace. */
+hone_status hone__cpu_run_kernel_now(const hone__cpu_node *entry, const hone__cpu_plan *plan,
+                                     const hone_tensor *const *in, hone_tensor *const *out, hone__arena *arena,
+                                     hone__pool *pool, hone_error *error);
 /* Runs one step; pool may be NULL. worker indexes scratch. cpu_step.c. */
 hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool, hone_error *error);
 

@@ -77,6 +77,7 @@ typedef struct hone__cpu_plan {
     const char *algorithm; /* convolutions: "winograd_f43"; else "" */
     const char *detail;    /* free text for the report (how long each candidate took), or NULL */
     void *plan_state;
+    bool is_declined; /* these shapes or data are not for this kernel: the reference evaluator serves */
     hone_error *error;
     /* The channel-blocked layout (cpu_layout.h). block: channels in a block, 0 when the node runs on plain tensors. */
     size_t block;

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct builder {
@@ -262,6 +263,12 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
             hone__error_node(b->error, node->name);
             return status;
         }
+    }
+    if (ctx.is_declined) {
+        assert(!blocked); /* who declines gives no blocked form */
+        step->row = NULL;
+        step->run = NULL;
+        return HONE_OK;
     }
     step->plan_state = ctx.plan_state;
     step->workspace_size = ctx.workspace_size;

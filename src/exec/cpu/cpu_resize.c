@@ -62,16 +62,22 @@ static bool read_modes(const hone__node *node, resize_options *o) {
            strcmp(hone__node_attr_string(node, "keep_aspect_ratio_policy", "stretch"), "stretch") == 0;
 }
 
-/* Scales and sizes must be constants. */
-static bool read_sizes(const hone__node *node, resize_options *o) {
+/* Scales and sizes, constants or (with ctx) known when planning. False: of a kind that the kernel does not read;
+ * *is_open: not known yet. */
+static bool read_sizes(const hone__node *node, const hone__cpu_plan *ctx, resize_options *o, bool *is_open) {
     const bool old = strcmp(node->op_type, "Upsample") == 0 || node->op->since < 11;
-    const hone_tensor *scales = hone__bind_constant(node, old ? 1 : 2);
-    for (size_t i = old ? 1 : 2; i < node->n_inputs; i++)
-        if (node->inputs[i] && !node->inputs[i]->constant)
-            return false;
+    const hone_tensor *in[4] = {NULL, NULL, NULL, NULL};
+    *is_open = false;
+    for (size_t i = old ? 1 : 2; i < node->n_inputs && i < 4; i++) {
+        in[i] = ctx ? (i < ctx->n_in ? ctx->in[i] : NULL) : hone__bind_constant(node, i);
+        *is_open |= node->inputs[i] && (!in[i] || (!in[i]->data && hone__tensor_count(in[i]) > 0));
+    }
     size_t n_axes;
     o->axes = hone__node_attr_ints(node, "axes", &n_axes);
-    o->sizes = old ? NULL : hone__bind_constant(node, 3);
+    if (*is_open)
+        return node->inputs[0] && node->op->since >= 9;
+    const hone_tensor *scales = in[old ? 1 : 2];
+    o->sizes = old ? NULL : in[3];
     if (o->sizes && hone__tensor_count(o->sizes) == 0)
         o->sizes = NULL;
     if (o->sizes) {
@@ -103,11 +109,14 @@ static bool option_of(const resize_options *o, int d, int rank, double *scale, i
 static bool match_resize(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
     resize_options o = {0};
+    bool is_open;
     const int rank = hone__bind_rank(node, 0);
     const size_t size = hone__bind_elem_size(hone__bind_dtype(node, 0));
     if (rank < 2 || size < 1 || size > 16 || !hone__bind_has_output(node, 0) || !read_modes(node, &o) ||
-        !read_sizes(node, &o) || (o.is_linear && hone__bind_dtype(node, 0) != HONE_DTYPE_FLOAT))
+        !read_sizes(node, NULL, &o, &is_open) || (o.is_linear && hone__bind_dtype(node, 0) != HONE_DTYPE_FLOAT))
         return false;
+    if (is_open) /* planning will know, or decline */
+        return true;
     for (int d = 0; d < rank - 2; d++) { /* the outer dims must keep their sizes */
         double scale;
         int64_t length;
@@ -185,6 +194,17 @@ static bool make_table(hone__arena *arena, const resize_options *o, double scale
     return true;
 }
 
+/* The dims before the last two keep their sizes, and their elements. */
+static bool keeps_outer(const resize_options *o, const int64_t *in, const int64_t *out, int rank) {
+    for (int d = 0; d < rank - 2; d++) {
+        double scale;
+        int64_t size;
+        if (in[d] != out[d] || (option_of(o, d, rank, &scale, &size) && (o->sizes ? size != in[d] : scale != 1.0)))
+            return false;
+    }
+    return true;
+}
+
 static hone_status plan_resize(const void *state, hone__cpu_plan *ctx) {
     (void)state;
     const hone_tensor *x = ctx->in[0], *y = ctx->out[0];
@@ -192,9 +212,14 @@ static hone_status plan_resize(const void *state, hone__cpu_plan *ctx) {
     resize_options o = {0};
     if (!p)
         return hone__fail_memory(ctx->error, "a Resize plan");
-    HONE_FAIL_IF(!read_modes(ctx->node, &o) || !read_sizes(ctx->node, &o), ctx->error, HONE_ERROR_INTERNAL,
+    bool is_open;
+    HONE_FAIL_IF(!read_modes(ctx->node, &o), ctx->error, HONE_ERROR_INTERNAL,
                  "a Resize was planned that did not match");
     const int rank = x->rank;
+    ctx->is_declined = !read_sizes(ctx->node, ctx, &o, &is_open) || is_open || rank < 2 || y->rank != rank ||
+                       !keeps_outer(&o, x->dims, y->dims, rank);
+    if (ctx->is_declined)
+        return HONE_OK;
     double scale_h = 0, scale_w = 0;
     int64_t size;
     if (!option_of(&o, rank - 2, rank, &scale_h, &size))
@@ -243,10 +268,12 @@ static hone_status plan_resize_blocked(const void *state, hone__cpu_plan *ctx) {
 static const hone__cpu_blocked resize_form = {.name = "resize_nearest_blocked", .plan = plan_resize_blocked};
 
 static const hone__cpu_blocked *blocked_resize(const void *state, hone__cpu_plan *ctx) {
-    resize_options o;
+    resize_options o = {0};
+    bool is_open;
     (void)state;
-    if (!read_modes(ctx->node, &o) || o.is_linear || !ctx->in[0] || ctx->in[0]->rank != 4 ||
-        ctx->in[0]->dtype != HONE_DTYPE_FLOAT || ctx->in[0]->dims[1] != ctx->out[0]->dims[1] ||
+    if (!read_modes(ctx->node, &o) || !read_sizes(ctx->node, ctx, &o, &is_open) || is_open || !ctx->in[0] ||
+        !keeps_outer(&o, ctx->in[0]->dims, ctx->out[0]->dims, ctx->in[0]->rank) || o.is_linear || !ctx->in[0] ||
+        ctx->in[0]->rank != 4 || ctx->in[0]->dtype != HONE_DTYPE_FLOAT || ctx->in[0]->dims[1] != ctx->out[0]->dims[1] ||
         ctx->in[0]->dims[0] != ctx->out[0]->dims[0])
         return NULL;
     ctx->blocked_inputs = 1;

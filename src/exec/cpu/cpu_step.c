@@ -124,32 +124,44 @@ static hone_status run_reference(hone__exec_context *ctx, const hone__node *node
 
 /* ---- a kernel whose shapes are found now ---- */
 
-hone_status hone__cpu_run_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry, const hone_tensor *const *in,
-                                     hone_tensor *const *out, hone__arena *arena, hone__pool *pool, hone_error *error) {
+hone_status hone__cpu_plan_kernel_now(hone__exec_context *ctx, const hone__cpu_node *entry,
+                                      const hone_tensor *const *in, const hone_tensor *shapes, hone__arena *arena,
+                                      hone__cpu_plan *plan, hone_error *error) {
     const hone__node *node = entry->node;
-    hone__cpu_plan plan = {.config = &ctx->model->cpu,
-                           .node = node,
-                           .in = in,
-                           .n_in = node->n_inputs,
-                           .out = (const hone_tensor *const *)out,
-                           .n_out = node->n_outputs,
-                           .arena = arena,
-                           .alloc_packed = hone__cpu_plan_alloc_packed,
-                           .user = ctx->model,
-                           .inplace_input = -1,
-                           .error = error};
-    if (entry->row->plan) {
-        pthread_mutex_lock(&ctx->model->plan_lock);
-        hone_status status = entry->row->plan(entry->state, &plan);
-        pthread_mutex_unlock(&ctx->model->plan_lock);
-        HONE_TRY(status);
-    }
-    void *workspace = hone__arena_alloc(arena, plan.workspace_size + HONE_ALIGNMENT);
+    const hone_tensor **out = hone__arena_calloc(arena, node->n_outputs + 1, sizeof *out);
+    if (!out)
+        return hone__fail_memory(error, "a plan");
+    for (size_t i = 0; i < node->n_outputs; i++)
+        out[i] = node->outputs[i] ? &shapes[i] : NULL;
+    *plan = (hone__cpu_plan){.config = &ctx->model->cpu,
+                             .node = node,
+                             .in = in,
+                             .n_in = node->n_inputs,
+                             .out = out,
+                             .n_out = node->n_outputs,
+                             .arena = arena,
+                             .alloc_packed = hone__cpu_plan_alloc_packed,
+                             .user = ctx->model,
+                             .inplace_input = -1,
+                             .error = error};
+    if (!entry->row->plan)
+        return HONE_OK;
+    pthread_mutex_lock(&ctx->model->plan_lock);
+    hone_status status = entry->row->plan(entry->state, plan);
+    pthread_mutex_unlock(&ctx->model->plan_lock);
+    return status;
+}
+
+hone_status hone__cpu_run_kernel_now(const hone__cpu_node *entry, const hone__cpu_plan *plan,
+                                     const hone_tensor *const *in, hone_tensor *const *out, hone__arena *arena,
+                                     hone__pool *pool, hone_error *error) {
+    const hone__node *node = entry->node;
+    void *workspace = hone__arena_alloc(arena, plan->workspace_size + HONE_ALIGNMENT);
     if (!workspace)
         return hone__fail_memory(error, "a kernel's workspace");
     workspace = (void *)hone__round_up((uintptr_t)workspace, HONE_ALIGNMENT);
     hone__cpu_run run = {.state = entry->state,
-                         .plan_state = plan.plan_state,
+                         .plan_state = plan->plan_state,
                          .in = in,
                          .out = out,
                          .n_in = node->n_inputs,
@@ -184,12 +196,16 @@ static hone_status try_kernel_now(hone__exec_context *ctx, const hone__cpu_node 
         all_known = !node->outputs[i] || shapes[i].dtype != HONE_DTYPE_STRING;
     if (!all_known)
         goto cleanup;
+    hone__cpu_plan plan;
+    HONE_CHECK(hone__cpu_plan_kernel_now(ctx, entry, in, shapes, &arena, &plan, error));
+    if (plan.is_declined)
+        goto cleanup;
     for (size_t i = 0; i < node->n_outputs; i++) {
         const hone__value *value = node->outputs[i];
         if (value && ctx->plan->buffers[ctx->plan->value_buffer[value->id]].place == HONE_PLACE_RUNTIME)
             HONE_CHECK(hone__cpu_place_value(ctx, value, &shapes[i], &out[i], error));
     }
-    status = hone__cpu_run_kernel_now(ctx, entry, in, out, &arena, pool, error);
+    status = hone__cpu_run_kernel_now(entry, &plan, in, out, &arena, pool, error);
     *done = true;
 cleanup:
     hone__arena_deinit(&arena);
