@@ -180,34 +180,45 @@ static bool are_alike(const hone_near_miss_info *a, const hone_near_miss_info *b
     }
 }
 
-/* The best of each group, the group's size behind it; all under -v. */
+/* One of each kind with the kind's size, in the order in which they were met; all under -v. */
 static void print_misses(const hone__cli *cli, const hone_optimization *o, size_t n) {
-    enum { MOST = 12 };
-    size_t n_groups = 0;
+    enum { MOST = 12, MAX_KINDS = 200 };
+    struct kind {
+        hone_near_miss_info miss;
+        size_t n;
+    } kinds[MAX_KINDS];
+    size_t n_kinds = 0, n_others = 0;
     for (size_t i = 0; i < n; i++) {
-        hone_near_miss_info miss, other;
+        hone_near_miss_info miss;
         hone_optimization_get_miss(o, i, &miss);
-        size_t n_alike = 1;
-        bool is_first = true;
-        for (size_t k = 0; k < n && !cli->verbose; k++) {
-            hone_optimization_get_miss(o, k, &other);
-            if (k == i || !are_alike(&miss, &other))
-                continue;
-            n_alike++;
-            is_first = is_first && k > i;
+        if (cli->verbose) {
+            hone__cli_print(cli, "    %s at %s did not match: %s\n", miss.pass, miss.node, miss.reason);
+            continue;
         }
-        if (!is_first)
+        size_t k = 0;
+        while (k < n_kinds && !are_alike(&kinds[k].miss, &miss))
+            k++;
+        if (k == MAX_KINDS) {
+            n_others++;
             continue;
-        n_groups++;
-        if (n_groups > MOST && !cli->verbose)
+        }
+        if (k == n_kinds)
+            kinds[n_kinds++] = (struct kind){miss, 0};
+        kinds[k].n++;
+    }
+    for (size_t k = 0; k < n_kinds; k++) {
+        if (k >= MOST) {
+            n_others += kinds[k].n;
             continue;
-        hone__cli_print(cli, "    %s at %s did not match: %s", miss.pass, miss.node, miss.reason);
-        if (n_alike > 1)
-            hone__cli_print(cli, " (and %zu more alike)", n_alike - 1);
+        }
+        hone__cli_print(cli, "    %s at %s did not match: %s", kinds[k].miss.pass, kinds[k].miss.node,
+                        kinds[k].miss.reason);
+        if (kinds[k].n > 1)
+            hone__cli_print(cli, " (and %zu more alike)", kinds[k].n - 1);
         hone__cli_print(cli, "\n");
     }
-    if (n_groups > MOST && !cli->verbose)
-        hone__cli_print(cli, "    and %zu more kinds: -v shows all\n", n_groups - MOST);
+    if (n_others)
+        hone__cli_print(cli, "    and %zu of other kinds: -v and the JSON list all\n", n_others);
 }
 
 void hone__optimize_show_misses(const hone__cli *cli, const hone_optimization *o, json_t *json) {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_MISSES = 4096, MAX_REASON = 400 };
+enum { MAX_MISSES = 1 << 20, MAX_REASON = 400 };
 
 void hone__pass_report_init(hone__pass_report *report) { memset(report, 0, sizeof *report); }
 
