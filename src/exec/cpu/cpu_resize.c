@@ -403,8 +403,7 @@ static bool match_pad(const hone__node *node, const hone__cpu_config *config) {
         return false;
     if (node->op->since < 11)
         return hone__bind_has_dtype(node, 0, HONE_DTYPE_FLOAT);
-    const hone_tensor *pads = hone__bind_constant(node, 1), *axes = hone__bind_constant(node, 3);
-    return pads && pads->dtype == HONE_DTYPE_INT64 && (!hone__bind_input(node, 3) || axes);
+    return hone__bind_has_dtype(node, 1, HONE_DTYPE_INT64); /* planning will know the pads, or decline */
 }
 
 /* Input index of output index o of a dim of n elements padded by `begin`. */
@@ -437,6 +436,9 @@ static hone_status plan_pad(const void *state, hone__cpu_plan *ctx) {
         n = (size_t)hone__tensor_count(ctx->in[1]);
     }
     const int64_t n_axes = axes ? hone__tensor_count(axes) : x->rank;
+    ctx->is_declined = (ctx->n_in > 1 && ctx->in[1] && n && !pads) || (axes && n_axes && !axes->data);
+    if (ctx->is_declined)
+        return HONE_OK;
     HONE_FAIL_IF(!pads || n != (size_t)n_axes * 2, ctx->error, HONE_ERROR_SHAPE, "Pad has %zu pads for %lld axes", n,
                  (long long)n_axes);
     const int mode = find_name(hone__node_attr_string(ctx->node, "mode", "constant"), pad_modes, 4);
