@@ -294,3 +294,34 @@ bool hone__only_first_output(const hone__node *node) {
             return false;
     return node->n_outputs > 0 && node->outputs[0];
 }
+
+static bool same_dim(const hone__dim *a, const hone__dim *b) {
+    if (a->value >= 0 || b->value >= 0)
+        return a->value == b->value;
+    return a->symbol && b->symbol && strcmp(a->symbol, b->symbol) == 0;
+}
+
+hone__value *hone__pass_unflattened(const hone__node *reshape, const hone__node *product) {
+    const hone__node *flatten = product->n_inputs > 1 && product->inputs[0] ? product->inputs[0]->producer : NULL;
+    if (!hone__is_op(reshape, "Reshape") || hone__value_single_consumer(product->outputs[0]) != reshape ||
+        product->graph != reshape->graph || reshape->inputs[0] != product->outputs[0] ||
+        !hone__pass_shapes_hold(reshape->graph) ||
+        (!hone__is_op(flatten, "Reshape") && !hone__is_op(flatten, "Flatten")) ||
+        !hone__is_constant(product->inputs[1]) || product->inputs[1]->constant->rank != 2 ||
+        hone__value_rank(product->inputs[0]) != 2)
+        return NULL;
+    hone__value *x = flatten->inputs[0];
+    const hone__value *y = reshape->outputs[0];
+    int rank = hone__value_rank(x);
+    if (rank < 3 || hone__value_rank(y) != rank || hone__value_dim(x, -1) <= 0 ||
+        hone__value_dim(x, -1) != hone__value_dim(product->inputs[0], -1) ||
+        hone__value_dim(y, -1) != hone__value_dim(product->outputs[0], -1) || y->n_output_uses)
+        return NULL;
+    int n_open = 0; /* the number of rows is the same, so that one unknown dim follows from the others */
+    for (int i = 0; i + 1 < rank; i++) {
+        const hone__dim *a = &x->type.dims[i], *b = &y->type.dims[i];
+        if (!same_dim(a, b) && ((a->value >= 0 && b->value >= 0) || n_open++))
+            return NULL;
+    }
+    return x;
+}

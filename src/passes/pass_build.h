@@ -62,6 +62,9 @@ bool hone__normal_axes(int64_t *axes, size_t n, int rank);
 bool hone__static_dims(const hone__value *value, int64_t *dims);
 /* Element type of a tensor value, UNDEFINED when unknown. */
 hone_dtype hone__value_dtype(const hone__value *value);
+/* x, when `reshape` gives the product of [rows, K] with a constant the leading dims back that another Reshape took from
+ * x [..., K]; else NULL. */
+hone__value *hone__pass_unflattened(const hone__node *reshape, const hone__node *product);
 /* A node of the standard's domain whose outputs except the first nobody reads. */
 bool hone__only_first_output(const hone__node *node);
 

@@ -15,6 +15,7 @@ HONE_PASS(inline_control);
 HONE_PASS(freeze_initializers);
 HONE_PASS(fold_shapes);
 HONE_PASS(merge_reshapes);
+HONE_PASS(unflatten_matmul);
 HONE_PASS(merge_transposes);
 HONE_PASS(convert_transposes);
 HONE_PASS(merge_casts);

@@ -21,6 +21,8 @@ static const hone__pass g_passes[] = {
      hone__pass_eliminate_duplicates},
     {"merge_reshapes", HONE_OPT_BASIC, "Joins chains of Reshape, Flatten, Squeeze and Unsqueeze.",
      hone__pass_merge_reshapes, .anchors = "Reshape Flatten Squeeze Unsqueeze Expand"},
+    {"unflatten_matmul", HONE_OPT_BASIC, "Removes Reshapes that flatten the rows of a MatMul and give them back.",
+     hone__pass_unflatten_matmul, .anchors = "MatMul"},
     {"merge_casts", HONE_OPT_BASIC, "Joins casts where nothing is lost between.", hone__pass_merge_casts,
      .anchors = "Cast"},
     {"drop_half_casts", HONE_OPT_BASIC, "Removes casts to half precision and back (changes results).",
