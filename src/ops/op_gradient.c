@@ -314,6 +314,10 @@ static hone_status expand(walk *w) {
         hone__value *v = named(w, i < n_x ? xs->strings[i] : zs->strings[i - n_x]);
         if (!v || !node->inputs[i])
             return v ? hone__fail(c->error, HONE_ERROR_MODEL, "input %zu is missing", i) : c->error->status;
+        const hone__type *type = &node->inputs[i]->type;
+        if (i < n_x && type->is_known && !hone__dtype_in(type->dtype, HONE_SET_FLOAT))
+            return hone__fail(c->error, HONE_ERROR_UNSUPPORTED, "\"%.100s\" is %s, which has no derivatives", v->name,
+                              hone_dtype_name(type->dtype));
         w->stops[v->id] = true;
         w->depends[v->id] = i < n_x;
         if (node->inputs[i] != v) {

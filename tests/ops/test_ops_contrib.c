@@ -524,6 +524,43 @@ static void test_attention_stages(void **state) {
     }
 }
 
+/* One float cast at an opset; the element's bits. */
+static int cast_bits(int64_t opset, hone_dtype to, double v, const char *round_mode, bool saturate) {
+    const int64_t one[] = {1};
+    run r = begin("", "Cast", opset);
+    add(&r, HONE_DTYPE_FLOAT, 1, one, &v);
+    set_int(&r, "to", to);
+    set_int(&r, "saturate", saturate);
+    if (round_mode)
+        set_text(&r, "round_mode", round_mode);
+    assert_int_equal(go(&r), HONE_OK);
+    assert_int_equal(r.out[0]->dtype, to);
+    int bits = *(const uint8_t *)r.out[0]->data;
+    finish(&r);
+    return bits;
+}
+
+/* Casts to the types of opsets 21 to 25, where the standard or its data say what happens at the edges. */
+static void test_narrow_casts(void **state) {
+    (void)state;
+    assert_int_equal(cast_bits(21, HONE_DTYPE_INT4, -9, NULL, true), 0x8); /* clipped: -8 */
+    assert_int_equal(cast_bits(24, HONE_DTYPE_INT4, -9, NULL, true), 0x7); /* wrapped: 7 */
+    assert_int_equal(cast_bits(21, HONE_DTYPE_UINT4, 17, NULL, true), 0xF);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_UINT4, 17, NULL, true), 0x1);
+    assert_int_equal(cast_bits(25, HONE_DTYPE_INT2, -2, NULL, true), 0x2);
+    assert_int_equal(cast_bits(25, HONE_DTYPE_UINT2, 3, NULL, true), 0x3);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 1.1, "up", true), 128);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 1.9, "down", true), 127);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 1.4, "nearest", true), 127);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 1.5, "nearest", true), 128);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 0, "up", true), 0);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, 0, "nearest", false), 0xFF);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, INFINITY, "up", true), 0xFE);
+    assert_int_equal(cast_bits(24, HONE_DTYPE_FLOAT8E8M0, INFINITY, "up", false), 0xFF);
+    assert_int_equal(cast_bits(23, HONE_DTYPE_FLOAT4E2M1, NAN, NULL, true), 0x8); /* it has no NaN: -0 */
+    assert_int_equal(cast_bits(23, HONE_DTYPE_FLOAT4E2M1, 100, NULL, true), 0x7);
+}
+
 /* Queries, keys and values of one head pair, apart and packed in every way, give the same. */
 static void test_packed_attention(void **state) {
     (void)state;
@@ -646,6 +683,7 @@ static void test_fused_pieces(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_narrow_casts),
         cmocka_unit_test(test_packed_attention),
         cmocka_unit_test(test_group_norm),
         cmocka_unit_test(test_channels_last),
