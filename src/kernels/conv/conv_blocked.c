@@ -162,12 +162,27 @@ static float blocked_weight(const hone__conv_plan *plan, const hone_f32_unaligne
     return w[(k_all * cg + c_all % cg) * taps + tap];
 }
 
-/* A panel of a group that is one of the layer's own: w and n_k are of its first channel. */
-static float *pack_panel(const hone__conv_plan *plan, const hone_f32_unaligned *w, size_t n_k, size_t width,
-                         float *to) {
+enum { PACK_ROOM = 16 * 9 * 32 }; /* floats: a block of a 3x3 layer */
+
+/* A panel of a group that is one of the layer's own: w and n_k are of its first channel. Blocks are transposed in
+ * registers, then their taps put before the channels. */
+static void pack_panel(const hone__conv_plan *plan, const hone_f32_unaligned *w, size_t n_k, size_t width, float *to) {
     const hone__conv_blocked_plan *p = &plan->blocked;
     const size_t taps = plan->desc.r * plan->desc.s, row = p->cg * taps;
-    for (size_t c0 = 0; c0 < p->cg; c0 += p->block)
+    if (taps == 1) {
+        plan->ops->gemm->pack(to, width, w, row, 1, n_k, p->cg);
+        return;
+    }
+    for (size_t c0 = 0; c0 < p->cg; c0 += p->block) {
+        const size_t n_c = hone__min_size(p->block, p->cg - c0);
+        if (n_c * taps * width <= PACK_ROOM) {
+            float room[PACK_ROOM];
+            plan->ops->gemm->pack(room, width, w + c0 * taps, row, 1, n_k, n_c * taps);
+            for (size_t t = 0; t < taps; t++)
+                for (size_t c = 0; c < n_c; c++, to += width)
+                    memcpy(to, room + (c * taps + t) * width, width * sizeof *to);
+            continue;
+        }
         for (size_t t = 0; t < taps; t++)
             for (size_t c = c0; c < hone__min_size(p->cg, c0 + p->block); c++) {
                 const hone_f32_unaligned *from = w + c * taps + t;
@@ -177,7 +192,7 @@ static float *pack_panel(const hone__conv_plan *plan, const hone_f32_unaligned *
                     to[k] = 0.0f;
                 to += width;
             }
-    return to;
+    }
 }
 
 /* [group][panel][block][r][s][channel][vectors]; panels stand at multiples of a full one. */
