@@ -186,8 +186,8 @@ static hone_status read_group_norm(hone__eval *ctx, const hone_tensor *x, group_
     g->is_silu = activation == 1;
     if (activation != 0 && activation != 1)
         return hone__eval_fail(ctx, HONE_ERROR_MODEL, "activation is %lld, not 0 or 1", (long long)activation);
-    if (g->groups < 1 || g->groups > hone__max_i64(1, g->channels) || g->channels % g->groups || hone__tensor_count(ctx->in[1]) != g->channels ||
-        hone__tensor_count(ctx->in[2]) != g->channels)
+    if (g->groups < 1 || g->groups > hone__max_i64(1, g->channels) || g->channels % g->groups ||
+        hone__tensor_count(ctx->in[1]) != g->channels || hone__tensor_count(ctx->in[2]) != g->channels)
         return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "%lld channels, %lld groups, gamma and beta do not fit",
                                (long long)g->channels, (long long)g->groups);
     return HONE_OK;
