@@ -116,8 +116,9 @@ HONE_PASS(fuse_embed_layernorm) {
         embedding e = {.n = 0};
         const table *word, *position, *segment;
         next = norm->next;
-        if (!hone__is_op(norm, "LayerNormalization") || hone__value_rank(norm->inputs[0]) != 3 || norm->n_inputs < 3 ||
-            !norm->inputs[2] || norm->n_outputs != 1 || !norm->inputs[1]->constant || !norm->inputs[2]->constant)
+        bool has_bias = norm->n_inputs > 2 && norm->inputs[2];
+        if (!hone__is_op(norm, "LayerNormalization") || hone__value_rank(norm->inputs[0]) != 3 ||
+            norm->n_outputs != 1 || !norm->inputs[1]->constant || (has_bias && !norm->inputs[2]->constant))
             continue;
         int64_t axis = hone__node_attr_int(norm, "axis", -1), n = hone__value_dim(norm->inputs[0], -1);
         if ((axis != -1 && axis != 2) || !read_sum(norm->inputs[0], &e, 0) || e.n < 2)
@@ -137,7 +138,7 @@ HONE_PASS(fuse_embed_layernorm) {
                                                       position->rows,
                                                       segment ? segment->rows : NULL,
                                                       norm->inputs[1],
-                                                      norm->inputs[2],
+                                                      has_bias ? norm->inputs[2] : NULL,
                                                       NULL,
                                                       position->ids};
         if (!fits || sum->n_output_uses || !hone__value_single_consumer(sum)) {
@@ -146,6 +147,8 @@ HONE_PASS(fuse_embed_layernorm) {
                                    : "segments and words are not known to have one shape");
             continue;
         }
+        if (!has_bias)
+            HONE_TRY(hone__add_filled(ctx->graph, "zeros", 1, &n, 0, &in[6], error));
         if (hone__value_rank(in[3]) == 3)
             HONE_TRY(hone__add_floats(ctx->graph, in[3]->name, 2, in[3]->constant->dims + 1, in[3]->constant->data,
                                       &in[3], error));

@@ -133,6 +133,10 @@ static const fusion_case g_norms[] = {
      "w = Gather(@300x8, i); g = Gather(@300x8, t); p = Gather(@30x8, {0 1 2 3 4}); a = Add(w, g); s = Add(a, p); y = "
      "LayerNormalization(s, +8, @8)",
      "y", "Cast Cast EmbedLayerNormalization"},
+    {"embedding without a bias", 17, "i:i64 Nx5",
+     "w = Gather(@300x8, i); p = Gather(@30x8, {4 3 2 1 0}); s = Add(w, p); "
+     "y = LayerNormalization(s, +8)",
+     "y", "Cast EmbedLayerNormalization"},
     {"embedding, sum read twice", 17, "i:i64 Nx4",
      "w = Gather(@300x8, i); p = Gather(@30x8, {0 1 2 3}); s = Add(w, p); y = LayerNormalization(s, +8, @8); z = "
      "Neg(s)",
