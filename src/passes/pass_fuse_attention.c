@@ -291,6 +291,54 @@ static bool suits_onnxruntime(const attention *a, const hone__attention_mask *ma
                            : keys->value < 0 && keys->symbol && rows->symbol && strcmp(keys->symbol, rows->symbol) == 0;
 }
 
+/* One element of the shape of an operand, as a 1-D value before a node. */
+static hone_status shape_element(hone__pass_context *ctx, hone__node *before, hone__value *x, int64_t index,
+                                 hone__value **out, hone_error *error) {
+    hone_tensor *tensor;
+    hone__value *at;
+    hone__node *node;
+    int64_t one = 1;
+    HONE_TRY(hone_tensor_create(HONE_DTYPE_INT64, 1, &one, &tensor, error));
+    ((int64_t *)tensor->data)[0] = index;
+    hone_status status = hone__graph_add_constant(ctx->graph, "index", tensor, &at, error);
+    if (status != HONE_OK) {
+        hone_tensor_destroy(tensor);
+        return status;
+    }
+    *out = at;
+    if (!x) /* the number itself */
+        return HONE_OK;
+    hone__dim rank = {hone__value_rank(x), NULL}, single = {1, NULL};
+    HONE_TRY(hone__insert_node(ctx->graph, before, "Shape", 13, &x, 1, HONE_DTYPE_INT64, 1, &rank, "fuse_attention",
+                               &node, error));
+    hone__value *in[2] = {node->outputs[0], at};
+    HONE_TRY(hone__insert_node(ctx->graph, before, "Gather", 13, in, 2, HONE_DTYPE_INT64, 1, &single, "fuse_attention",
+                               &node, error));
+    *out = node->outputs[0];
+    return HONE_OK;
+}
+
+/* Shape nodes that read scores, as old exports of GPT-2 have them, get [B,H,S,T] from the operands. */
+static hone_status serve_shapes(hone__pass_context *ctx, const attention *a, hone_error *error) {
+    for (size_t i = 0; i < a->scores.n_shaped; i++) {
+        hone__value *scores = a->scores.shaped[i];
+        for (size_t k = scores->n_uses; k-- > 0;) {
+            hone__node *shape = scores->uses[k].node, *concat;
+            if (!hone__is_op(shape, "Shape"))
+                continue;
+            hone__value *in[4];
+            const char *q = a->q.layout;
+            HONE_TRY(shape_element(ctx, shape, a->q.value, strchr(q, 'B') - q, &in[0], error));
+            HONE_TRY(shape_element(ctx, shape, NULL, a->heads, &in[1], error));
+            HONE_TRY(shape_element(ctx, shape, a->q.value, strchr(q, 'S') - q, &in[2], error));
+            HONE_TRY(shape_element(ctx, shape, a->k.value, strchr(a->k.layout, 'S') - a->k.layout, &in[3], error));
+            HONE_TRY(hone__replace_pattern(shape, "", "Concat", 13, in, 4, "fuse_attention", &concat, error));
+            HONE_TRY(hone__node_set_attr_int(concat, "axis", 0, error));
+        }
+    }
+    return HONE_OK;
+}
+
 static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention *a, hone__node **gone,
                         hone_error *error) {
     hone__attention_mask mask;
@@ -299,6 +347,10 @@ static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention 
     if ((a->is_key_transposed && !may_transpose(&a->k, a->scores.product->inputs[1])) ||
         (a->is_value_transposed && !may_transpose(&a->v, a->last->inputs[1]))) {
         hone__pass_missed(ctx, softmax, 23, "keys or values lie across and their sizes are not known");
+        return HONE_OK;
+    }
+    if (a->scores.n_shaped && (a->heads < 1 || !strchr(a->q.layout, 'B') || a->is_key_transposed)) {
+        hone__pass_missed(ctx, softmax, 23, "the shape of its scores is read, and its operands do not tell it");
         return HONE_OK;
     }
     if (!hone__plan_attention_mask(ctx, softmax, &a->scores, a->heads, &mask))
@@ -312,6 +364,7 @@ static hone_status fuse(hone__pass_context *ctx, hone__node *softmax, attention 
         HONE_TRY(transpose_last_two(ctx, a->last, &a->k, error));
     if (a->is_value_transposed)
         HONE_TRY(transpose_last_two(ctx, a->last, &a->v, error));
+    HONE_TRY(serve_shapes(ctx, a, error));
     hone__node *end = find_end(a, &layout), *node;
     HONE_TRY(hone__make_attention_mask(ctx, a->last, &a->scores, &mask, error));
     hone__value *in[5] = {a->q.value, a->k.value, a->v.value, mask.value, mask.condition};

@@ -5,7 +5,7 @@
 
 #include "passes/passes.h"
 
-enum { HONE_MASK_TERMS = 6 };
+enum { HONE_MASK_TERMS = 6, HONE_SHAPED = 4 };
 
 /* Something added to the scores, or (is_bool) what replaces them by a large negative number. */
 typedef struct hone__mask_term {
@@ -22,6 +22,8 @@ typedef struct hone__scores {
     double scale;
     hone__mask_term terms[HONE_MASK_TERMS]; /* the outermost first */
     size_t n_terms;
+    hone__value *shaped[HONE_SHAPED]; /* scores of four dims that Shape nodes read too */
+    size_t n_shaped;
     double clamp; /* scores are at least this; -infinity: not clamped */
 } hone__scores;
 

@@ -193,6 +193,22 @@ static hone__value *step(hone__scores *s, const hone__node *node, const hone__va
     return NULL;
 }
 
+/* Read once, but for Shape nodes, which fuse_attention can serve otherwise. */
+static bool is_private(hone__scores *s, hone__value *at) {
+    size_t n_others = 0;
+    if (hone__value_single_consumer(at))
+        return true;
+    for (size_t i = 0; i < at->n_uses; i++) {
+        const hone__node *node = at->uses[i].node;
+        bool is_shape = hone__is_op(node, "Shape") && node->graph == at->graph && node->n_attrs == 0;
+        n_others += !is_shape;
+    }
+    if (n_others != 1 || at->n_output_uses || hone__value_rank(at) != 4 || s->n_shaped == HONE_SHAPED)
+        return false;
+    s->shaped[s->n_shaped++] = at;
+    return true;
+}
+
 bool hone__match_scores(hone__pass_context *ctx, const hone__node *softmax, hone__scores *out) {
     char buf[300];
     double factor = 1;
@@ -201,7 +217,7 @@ bool hone__match_scores(hone__pass_context *ctx, const hone__node *softmax, hone
     if (!hone__has_product(at))
         return false;
     for (int n = 2; n < 24; n++) {
-        if (!hone__value_single_consumer(at)) {
+        if (!is_private(out, at)) {
             hone__pass_missed(ctx, softmax, n, "%s", hone__describe_uses(at, buf, sizeof buf));
             return false;
         }

@@ -272,6 +272,9 @@ static const fusion_case g_attentions[] = {
      SCORES "b = Cast[to=1](c); w = Mul(a, b); i = Sub(1.0, b); n = Mul(i, 10000.0); s = Sub(w, n); p = "
             "Softmax[axis=-1](s); y = MatMul(p, v)",
      "y", "FusedAttention"},
+    {"the shape of the scores is read", 13, QKV4,
+     SCORES "z = Shape(a); s = Mul(a, 0.5); p = Softmax[axis=-1](s); y = MatMul(p, v); w = Neg(z)", "y,w",
+     "Shape Slice Slice Shape Slice Concat FusedAttention Neg"},
     {"relative bias and clamp", 13, QKV4 ", r:f32 1x4x5x6, m:f32 Nx1x1x6",
      SCORES "b = Add(a, r); c = Add(b, m); d = Max(c, -3e38); p = Softmax[axis=-1](d); y = MatMul(p, v)", "y",
      "Add Max FusedAttention"},
