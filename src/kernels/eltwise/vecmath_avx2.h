@@ -6,6 +6,8 @@
 #error "include exactly one of the vecmath headers"
 #endif
 
+#include "base/dtype.h"
+
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,14 +18,16 @@ typedef __m256 hone__vf;  /* 8 floats */
 typedef __m256i hone__vi; /* 8 int32 */
 typedef __m256 hone__vm;  /* all ones or all zeros per lane */
 
-static inline hone__vf hone__vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline hone__vf hone__vf_load(const hone_f32_unaligned *p) {
+    return _mm256_loadu_ps((const float *)(const void *)p);
+}
 static inline void hone__vf_store(float *p, hone__vf v) { _mm256_storeu_ps(p, v); }
 /* The first n lanes, 0 <= n <= 8; the other lanes read as 0 and touch no memory. */
 static inline __m256i hone__vf_tail_mask(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-static inline hone__vf hone__vf_load_n(const float *p, size_t n) {
-    return _mm256_maskload_ps(p, hone__vf_tail_mask(n));
+static inline hone__vf hone__vf_load_n(const hone_f32_unaligned *p, size_t n) {
+    return _mm256_maskload_ps((const float *)(const void *)p, hone__vf_tail_mask(n));
 }
 static inline void hone__vf_store_n(float *p, hone__vf v, size_t n) {
     _mm256_maskstore_ps(p, hone__vf_tail_mask(n), v);

@@ -9,6 +9,8 @@
 #error "include exactly one of the vecmath headers"
 #endif
 
+#include "base/dtype.h"
+
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +21,12 @@ typedef __m512 hone__vf;    /* 16 floats */
 typedef __m512i hone__vi;   /* 16 int32 */
 typedef __mmask16 hone__vm; /* one truth value per lane */
 
-static inline hone__vf hone__vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline hone__vf hone__vf_load(const hone_f32_unaligned *p) { return _mm512_loadu_ps((const void *)p); }
 static inline void hone__vf_store(float *p, hone__vf v) { _mm512_storeu_ps(p, v); }
 /* The first n lanes, 0 <= n <= 16; the other lanes read as 0 and touch no memory. */
 static inline __mmask16 hone__vf_tail_mask(size_t n) { return (__mmask16)((1u << n) - 1u); }
-static inline hone__vf hone__vf_load_n(const float *p, size_t n) {
-    return _mm512_maskz_loadu_ps(hone__vf_tail_mask(n), p);
+static inline hone__vf hone__vf_load_n(const hone_f32_unaligned *p, size_t n) {
+    return _mm512_maskz_loadu_ps(hone__vf_tail_mask(n), (const void *)p);
 }
 static inline void hone__vf_store_n(float *p, hone__vf v, size_t n) {
     _mm512_mask_storeu_ps(p, hone__vf_tail_mask(n), v);

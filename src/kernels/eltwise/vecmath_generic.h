@@ -7,6 +7,8 @@
 #error "include exactly one of the vecmath headers"
 #endif
 
+#include "base/dtype.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,14 +21,14 @@ typedef int32_t hone__vi __attribute__((vector_size(16)));
 typedef uint32_t hone__vu __attribute__((vector_size(16)));
 typedef hone__vi hone__vm; /* all ones or all zeros per lane */
 
-static inline hone__vf hone__vf_load(const float *p) {
+static inline hone__vf hone__vf_load(const hone_f32_unaligned *p) {
     hone__vf v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 static inline void hone__vf_store(float *p, hone__vf v) { memcpy(p, &v, sizeof v); }
 /* The first n lanes, 0 <= n <= 4; the other lanes read as 0 and touch no memory. */
-static inline hone__vf hone__vf_load_n(const float *p, size_t n) {
+static inline hone__vf hone__vf_load_n(const hone_f32_unaligned *p, size_t n) {
     hone__vf v = {0.0f, 0.0f, 0.0f, 0.0f};
     for (size_t i = 0; i < n; i++)
         v[i] = p[i];
