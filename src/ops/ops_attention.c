@@ -1,4 +1,4 @@
-/* ai.onnx Attention and RotaryEmbedding, and the library's own hone.FusedAttention.
+/* ai.onnx Attention and RotaryEmbedding, and the library's own hone.FusedAttention and hone.FusedRotary.
  *
  * Source: ONNX operator specification, opsets 23 and 24. */
 #include "ops/op_attention.h"
@@ -219,6 +219,81 @@ static hone_status eval_rotary_embedding(hone__eval *ctx) {
     return HONE_OK;
 }
 
+/* ---- hone.FusedRotary ---- */
+
+/* y = x * cos + turn(x) * sin over the last dim, where turn(x) is the negated second half followed by the first, or
+ * with `interleaved` -x1, x0, -x3, x2, ... cos and sin have one element per element that is turned, the same number r
+ * for both; elements of x behind the first r stay as they are. The other dims are broadcast, as Mul and Add do it. */
+static hone_status infer_fused_rotary(hone__infer *ctx) {
+    hone_dtype dtype = hone__infer_dtype(ctx, 0);
+    hone__type part[3], joined;
+    hone__dim dims[HONE_MAX_RANK], last[3];
+    if (!hone__infer_has_rank(ctx, 0) || !hone__infer_has_rank(ctx, 1) || !hone__infer_has_rank(ctx, 2))
+        return dtype ? hone__infer_set_dtype(ctx, 0, dtype) : HONE_OK;
+    for (size_t i = 0; i < 3; i++) {
+        part[i] = *hone__infer_input(ctx, i);
+        if (part[i].rank < 1)
+            return hone__infer_fail(ctx, HONE_ERROR_SHAPE, "the input, cosines and sines must have a last dimension");
+        last[i] = part[i].dims[--part[i].rank];
+    }
+    int64_t d = last[0].value, r = last[1].value;
+    if ((r >= 0 && (r % 2 || (d >= 0 && r > d))) || (r >= 0 && last[2].value >= 0 && last[2].value != r))
+        return hone__infer_fail(ctx, HONE_ERROR_SHAPE, "cosines or sines do not fit the input");
+    joined = part[0];
+    joined.dims = dims;
+    HONE_TRY(hone__infer_broadcast(ctx, &part[0], &part[1], dims, &joined.rank));
+    hone__dim both[HONE_MAX_RANK];
+    int rank;
+    HONE_TRY(hone__infer_broadcast(ctx, &joined, &part[2], both, &rank));
+    both[rank] = last[0];
+    return hone__infer_set(ctx, 0, dtype, rank + 1, both);
+}
+
+static hone_status eval_fused_rotary(hone__eval *ctx) {
+    const hone_tensor *t[3];
+    const double *v[3];
+    double *y;
+    hone_tensor *out, outer[3];
+    int64_t dims[HONE_MAX_RANK], pair[HONE_MAX_RANK], strides[3][HONE_MAX_RANK], index[HONE_MAX_RANK] = {0}, last[3];
+    int rank;
+    for (size_t i = 0; i < 3; i++) {
+        HONE_TRY(hone__eval_tensor(ctx, i, &t[i]));
+        HONE_TRY(hone__eval_in_double(ctx, i, &v[i]));
+        if (t[i]->rank < 1)
+            return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the input, cosines and sines must have a last dimension");
+        outer[i] = *t[i];
+        last[i] = outer[i].dims[--outer[i].rank];
+    }
+    const int64_t d = last[0], r = last[1];
+    if (r % 2 || r > d || last[2] != r)
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "cosines or sines do not fit the input");
+    HONE_TRY(hone__broadcast_dims(outer[0].dims, outer[0].rank, outer[1].dims, outer[1].rank, pair, &rank, ctx->error));
+    HONE_TRY(hone__broadcast_dims(pair, rank, outer[2].dims, outer[2].rank, dims, &rank, ctx->error));
+    for (size_t i = 0; i < 3; i++)
+        hone__broadcast_strides(&outer[i], dims, rank, strides[i]);
+    const int64_t rows = hone__dims_product(dims, 0, rank);
+    dims[rank] = d;
+    HONE_TRY(hone__eval_out_double(ctx, 0, t[0]->dtype, rank + 1, dims, &out, &y));
+    const bool is_interleaved = hone__node_attr_int(ctx->node, "interleaved", 0) != 0;
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t at[3] = {0};
+        for (int i = 0; i < 3; i++) {
+            for (int k = 0; k < rank; k++)
+                at[i] += index[k] * strides[i][k];
+            at[i] *= last[i];
+        }
+        const double *x = v[0] + at[0], *c = v[1] + at[1], *s = v[2] + at[2];
+        for (int64_t i = 0; i < d; i++) {
+            const bool is_first = is_interleaved ? i % 2 == 0 : i < r / 2;
+            const int64_t step = is_interleaved ? 1 : r / 2;
+            y[row * d + i] = i >= r ? x[i] : x[i] * c[i] + (is_first ? -x[i + step] : x[i - step]) * s[i];
+        }
+        hone__next_index(index, dims, rank);
+    }
+    hone__eval_put_double(out, y);
+    return HONE_OK;
+}
+
 /* ---- rows ---- */
 static const hone__op_param attention_23_in[] = {HONE_PARAM("Q", HONE_SET_FLOAT, '1'),
                                                  HONE_PARAM("K", HONE_SET_FLOAT, '1'),
@@ -266,6 +341,12 @@ static const hone__op_attr fused_attention_1_attrs[] = {
     {"v_view", HONE_ATTR_INTS, false},      {"y_layout", HONE_ATTR_STRING, false},
     {"zero_masked", HONE_ATTR_INT, false}};
 
+static const hone__op_param fused_rotary_1_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T'),
+                                                   HONE_PARAM("cos", HONE_SET_FLOAT, 'T'),
+                                                   HONE_PARAM("sin", HONE_SET_FLOAT, 'T')};
+static const hone__op_param fused_rotary_1_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
+static const hone__op_attr fused_rotary_1_attrs[] = {{"interleaved", HONE_ATTR_INT, false}};
+
 static const hone__op g_rows[] = {
     HONE_ROW("", "Attention", 23, HONE_OP_PURE, 3, attention_23_in, 1, attention_23_out, attention_23_attrs,
              infer_attention, eval_attention, NULL),
@@ -276,6 +357,8 @@ static const hone__op g_rows[] = {
     HONE_ROW("hone", "FusedAttention", 1, HONE_OP_PURE, 3, fused_attention_1_in, 1, fused_attention_1_out,
              fused_attention_1_attrs, hone__fused_attention_infer, hone__fused_attention_eval,
              hone__fused_attention_flops),
+    HONE_ROW("hone", "FusedRotary", 1, HONE_OP_PURE, 3, fused_rotary_1_in, 1, fused_rotary_1_out, fused_rotary_1_attrs,
+             infer_fused_rotary, eval_fused_rotary, NULL),
 };
 
 const hone__op_family hone__ops_attention = {"attention", g_rows, HONE_COUNT(g_rows)};

@@ -47,6 +47,7 @@ HONE_PASS(fuse_bias_gelu);
 HONE_PASS(fuse_matmul_bias);
 HONE_PASS(fuse_matmul_transpose);
 HONE_PASS(fuse_attention);
+HONE_PASS(fuse_rotary);
 HONE_PASS(fuse_residual);
 HONE_PASS(fuse_activation);
 

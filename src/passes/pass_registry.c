@@ -57,6 +57,8 @@ static const hone__pass g_passes[] = {
      "Joins the embeddings of words, positions and segments with their norm.", hone__pass_fuse_embed_layernorm},
     {"fuse_attention", HONE_OPT_EXTENDED, "Joins MatMul, scale, mask, Softmax, MatMul into one attention.",
      hone__pass_fuse_attention, .anchors = "Softmax"},
+    {"fuse_rotary", HONE_OPT_EXTENDED, "Recognises rotary position embedding spelt out.", hone__pass_fuse_rotary,
+     .anchors = "Neg"},
     {"fuse_matmul_transpose", HONE_OPT_EXTENDED, "Takes transposes and scalar factors into MatMul.",
      hone__pass_fuse_matmul_transpose},
     {"fuse_matmul_bias", HONE_OPT_EXTENDED, "Takes the bias added after a MatMul into it.",

@@ -1,4 +1,4 @@
-/* Data movement, pooling, reductions and normalisations bound to the CPU kernels, against the
+/* Data movement, pooling, reductions, normalisations and rotary embeddings bound to the CPU kernels, against the
  * operators' reference evaluators on random shapes. */
 #include "support/kernel_harness.h"
 
@@ -337,6 +337,29 @@ static void test_norm(void **state) {
     }
 }
 
+static void test_rotary(void **state) {
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        const int64_t turns = 2 * harness_between(1, 40), d = turns + (i % 3 ? 0 : harness_between(0, 20));
+        int64_t x[] = {harness_between(1, 3), harness_between(1, 4), harness_between(1, 9), d};
+        int64_t c[] = {i % 4 == 1 ? x[0] : 1, i % 5 == 1 ? x[1] : 1, x[2], turns}, s[] = {c[0], 1, x[2], turns};
+        if (i % 7 == 1) /* one row for many angles */
+            x[2] = 1;
+        const int short_by = i % 6 == 2 ? 2 : 0; /* angles of lower rank */
+        harness *h = harness_create("hone", "FusedRotary", 1);
+        harness_attr_int(h, "interleaved", i % 2);
+        harness_random(h, HONE_DTYPE_FLOAT, 4, x, -3, 3);
+        harness_random(h, HONE_DTYPE_FLOAT, 4 - short_by, c + short_by, -1, 1);
+        harness_random(h, HONE_DTYPE_FLOAT, 4 - short_by, s + short_by, -1, 1);
+        harness_check(h, 1, i % 2 ? "f32_rotary_pairs" : "f32_rotary_halves");
+    }
+    harness *h = harness_create("hone", "FusedRotary", 1); /* large enough for several tasks */
+    harness_random(h, HONE_DTYPE_FLOAT, 4, (int64_t[]){2, 12, 37, 64}, -3, 3);
+    harness_random(h, HONE_DTYPE_FLOAT, 4, (int64_t[]){2, 1, 37, 64}, -1, 1);
+    harness_random(h, HONE_DTYPE_FLOAT, 4, (int64_t[]){1, 1, 37, 64}, -1, 1);
+    harness_check(h, 1, "f32_rotary_halves");
+}
+
 int main(void) {
     harness_seed(2);
     const struct CMUnitTest tests[] = {
@@ -345,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_depth),     cmocka_unit_test(test_pool),
         cmocka_unit_test(test_reduce),    cmocka_unit_test(test_norm),
         cmocka_unit_test(test_resize),    cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_rotary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

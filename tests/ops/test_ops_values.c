@@ -16,7 +16,7 @@ typedef struct node_case {
     hone__node *node;
 } node_case;
 
-static node_case make(const char *op, int64_t opset, size_t n_in) {
+static node_case make_in(const char *domain, const char *op, int64_t opset, size_t n_in) {
     node_case c;
     hone__value *in[4], *out;
     assert_int_equal(hone__graph_create("t", &c.graph, NULL), HONE_OK);
@@ -24,12 +24,13 @@ static node_case make(const char *op, int64_t opset, size_t n_in) {
     for (size_t i = 0; i < n_in; i++)
         assert_int_equal(hone__graph_add_value(c.graph, "x", &in[i], NULL), HONE_OK);
     assert_int_equal(hone__graph_add_value(c.graph, "y", &out, NULL), HONE_OK);
-    assert_int_equal(hone__graph_add_node(c.graph, NULL, "", op, op, in, n_in, &out, 1, &c.node, NULL), HONE_OK);
+    assert_int_equal(hone__graph_add_node(c.graph, NULL, domain, op, op, in, n_in, &out, 1, &c.node, NULL), HONE_OK);
     c.node->opset = opset;
-    c.node->op = hone__op_find("", op, opset);
+    c.node->op = hone__op_find(domain, op, opset);
     assert_non_null(c.node->op);
     return c;
 }
+static node_case make(const char *op, int64_t opset, size_t n_in) { return make_in("", op, opset, n_in); }
 
 /* Runs the node; on success compares output 0 with want[n] as doubles. */
 static void expect(node_case *c, const hone_tensor *const *in, size_t n_in, hone_status status, const double *want,
@@ -47,6 +48,36 @@ static void expect(node_case *c, const hone_tensor *const *in, size_t n_in, hone
         assert_true(error.message[0] != 0);
     hone_tensor_destroy(out[0]);
     hone__graph_destroy(c->graph);
+}
+
+/* Two rows; the last element stays. Cosines of one row for both, sines of a number for each. */
+static void test_fused_rotary(void **state) {
+    (void)state;
+    float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, c[] = {1, 10, 100, 1000}, s[] = {1, 1, 1, 1, 2, 2, 2, 2};
+    hone_tensor t[3];
+    const hone_tensor *in[] = {&t[0], &t[1], &t[2]};
+    const double halves[] = {1 - 3, 20 - 4, 300 + 1, 4000 + 2, 5, 6 - 16, 70 - 18, 800 + 12, 9000 + 14, 10};
+    const double pairs[] = {1 - 2, 20 + 1, 300 - 4, 4000 + 3, 5, 6 - 14, 70 + 12, 800 - 18, 9000 + 16, 10};
+    hone__tensor_view(&t[0], HONE_DTYPE_FLOAT, 2, (int64_t[]){2, 5}, x, sizeof x);
+    hone__tensor_view(&t[1], HONE_DTYPE_FLOAT, 1, (int64_t[]){4}, c, sizeof c);
+    hone__tensor_view(&t[2], HONE_DTYPE_FLOAT, 2, (int64_t[]){2, 4}, s, sizeof s);
+    node_case n = make_in("hone", "FusedRotary", 1, 3);
+    expect(&n, in, 3, HONE_OK, halves, 10);
+    n = make_in("hone", "FusedRotary", 1, 3);
+    assert_int_equal(hone__node_set_attr_int(n.node, "interleaved", 1, NULL), HONE_OK);
+    expect(&n, in, 3, HONE_OK, pairs, 10);
+    /* sines of another number, an odd number, more than there are elements */
+    hone__tensor_view(&t[2], HONE_DTYPE_FLOAT, 2, (int64_t[]){4, 2}, s, sizeof s);
+    n = make_in("hone", "FusedRotary", 1, 3);
+    expect(&n, in, 3, HONE_ERROR_SHAPE, NULL, 0);
+    hone__tensor_view(&t[1], HONE_DTYPE_FLOAT, 1, (int64_t[]){3}, c, 3 * sizeof *c);
+    hone__tensor_view(&t[2], HONE_DTYPE_FLOAT, 1, (int64_t[]){3}, s, 3 * sizeof *s);
+    n = make_in("hone", "FusedRotary", 1, 3);
+    expect(&n, in, 3, HONE_ERROR_SHAPE, NULL, 0);
+    hone__tensor_view(&t[1], HONE_DTYPE_FLOAT, 1, (int64_t[]){8}, s, sizeof s);
+    hone__tensor_view(&t[2], HONE_DTYPE_FLOAT, 1, (int64_t[]){8}, s, sizeof s);
+    n = make_in("hone", "FusedRotary", 1, 3);
+    expect(&n, in, 3, HONE_ERROR_SHAPE, NULL, 0);
 }
 
 static void test_slice_negative_step(void **state) {
@@ -124,9 +155,8 @@ static void test_max_pool_ceil(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slice_negative_step),
-        cmocka_unit_test(test_gather_checks_indices),
-        cmocka_unit_test(test_softmax_by_opset),
+        cmocka_unit_test(test_fused_rotary),          cmocka_unit_test(test_slice_negative_step),
+        cmocka_unit_test(test_gather_checks_indices), cmocka_unit_test(test_softmax_by_opset),
         cmocka_unit_test(test_max_pool_ceil),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

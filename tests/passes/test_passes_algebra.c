@@ -561,6 +561,9 @@ static const char *const g_snippets[] = {
     "$ta = Relu($x); $tb = Pad($ta, {0 0 1 1 0 0 1 1}); $o = MaxPool[kernel_shape=(3 3)]($tb)",
     "$ta = GlobalAveragePool($x); $tb = Sigmoid($ta); $o = Mul($x, $tb)",
     "$ta = Softmax[axis=1]($x); $o = Add($ta, $y)",
+    "$ta = Slice($x, {0}, {4}, {3}); $tb = Slice($ta, {2}, {4}, {3}); $tc = Neg($tb); $td = Slice($ta, {0}, {2}, {3}); "
+    "$te = Concat[axis=3]($tc, $td); $tf = Mul($te, @4x4); $tg = Mul($ta, @4x4); $th = Add($tg, $tf); $ti = Slice($x, "
+    "{4}, {5}, {3}); $o = Concat[axis=3]($th, $ti)",
 };
 enum { N_SNIPPETS = sizeof g_snippets / sizeof *g_snippets };
 

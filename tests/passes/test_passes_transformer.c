@@ -1,6 +1,7 @@
-/* The fusions of transformers on graphs written as text: norms, GELU, embeddings and attention in the spellings of
- * exporters, what must not match, and the near misses, whose texts are part of what users see. Outputs before and after
- * are compared, with symbols of 1, 2 and 5; every kernel-less operator runs on its reference evaluator. */
+/* The fusions of transformers on graphs written as text: norms, GELU, embeddings, rotary positions and attention in the
+ * spellings of exporters, what must not match, and the near misses, whose texts are part of what users see. Outputs
+ * before and after are compared, with symbols of 1, 2 and 5; every kernel-less operator runs on its reference
+ * evaluator. */
 #include "base/alloc.h"
 #include "ops/op.h"
 #include "passes/passes.h"
@@ -337,6 +338,73 @@ static const fusion_case g_attentions[] = {
      "FusedMatMul Softmax MatMul"},
 };
 
+#define XCS "x:f32 Nx2x3x8, c:f32 1x1x3x8, s:f32 1x1x3x8"
+#define HALVES                                                                                                         \
+    "a = Slice(x, {4}, {100}, {3}, {1}); n = Neg(a); b = Slice(x, {0}, {4}, {-1}); t = Concat[axis=-1](n, b); "
+#define PAIRS                                                                                                          \
+    "a = Slice(x, {1}, {100}, {3}, {2}); n = Neg(a); b = Slice(x, {0}, {8}, {3}, {2}); n1 = Unsqueeze(n, {-1}); b1 = " \
+    "Unsqueeze(b, {4}); p = Concat[axis=-1](n1, b1); "
+#define TURN "u = Mul(t, s); v = Mul(x, c); y = Add(v, u)"
+
+static const fusion_case g_rotaries[] = {
+    {"halves", 13, XCS, HALVES TURN, "y", "FusedRotary"},
+    {"factors and terms the other way round", 13, XCS, HALVES "u = Mul(s, t); v = Mul(c, x); y = Add(u, v)", "y",
+     "FusedRotary"},
+    {"attributes of old Slices", 9, XCS,
+     "a = Slice[starts=(-4) ends=(8) axes=(3)](x); n = Neg(a); b = Slice[starts=(0) ends=(-4) "
+     "axes=(3)](x); t = Concat[axis=3](n, b); " TURN,
+     "y", "FusedRotary"},
+    {"halves of a Split", 13, XCS, "b, a = Split[axis=-1](x, {4 4}); n = Neg(a); t = Concat[axis=-1](n, b); " TURN, "y",
+     "FusedRotary"},
+    {"computed angles per sequence", 13, "x:f32 Nx2x3x8, f:f32 Nx1x3x8", "c = Cos(f); s = Sin(f); " HALVES TURN, "y",
+     "Cos Sin FusedRotary"},
+    {"constants of lower rank", 13, "x:f32 Nx2x3x8", HALVES "u = Mul(t, @3x8); v = Mul(x, @8); y = Add(v, u)", "y",
+     "FusedRotary"},
+    {"more sequences of angles than of rows", 13, "x:f32 2x1x8, c:f32 Nx1x3x8, s:f32 Nx1x1x8",
+     "a = Slice(x, {4}, {8}, {2}); n = Neg(a); b = Slice(x, {0}, {4}, {2}); t = Concat[axis=2](n, b); " TURN, "y",
+     "FusedRotary"},
+    {"pairs", 13, XCS, PAIRS "t = Reshape(p, {0 2 3 8}); " TURN, "y", "FusedRotary", "interleaved=1"},
+    {"pairs, the length left to Reshape", 13, "x:f32 2x2xNx8, c:f32 Nx8, s:f32 Nx8",
+     PAIRS "t = Reshape(p, {2 2 -1 8}); " TURN, "y", "FusedRotary", "interleaved=1"},
+    {"the first elements alone", 13, "z:f32 Nx2x3x11, c:f32 1x1x3x8, s:f32 1x1x3x8",
+     "x = Slice(z, {0}, {8}, {3}); r = Slice(z, {8}, {100}, {3}); " HALVES
+     "u = Mul(t, s); v = Mul(x, c); o = Add(v, u); y = Concat[axis=-1](o, r)",
+     "y", "FusedRotary"},
+    {"the first pairs alone", 13, "z:f32 Nx2x3x12, c:f32 1x1x3x8, s:f32 1x1x3x8",
+     "x = Slice(z, {0}, {8}, {3}); r = Slice(z, {8}, {100}, {3}); " PAIRS
+     "t = Reshape(p, {0 0 0 8}); u = Mul(t, s); v = Mul(x, c); o = Add(v, u); y = Concat[axis=-1](o, r)",
+     "y", "FusedRotary", "interleaved=1"},
+    {"a rest that begins later", 13, "z:f32 Nx2x3x12, c:f32 1x1x3x8, s:f32 1x1x3x8",
+     "x = Slice(z, {0}, {8}, {3}); r = Slice(z, {9}, {100}, {3}); " HALVES
+     "u = Mul(t, s); v = Mul(x, c); o = Add(v, u); y = Concat[axis=-1](o, r)",
+     "y", "Slice Slice FusedRotary Concat"},
+    {"behind an attention", 13, XCS ", w:f32 Nx2x3x8",
+     HALVES "u = Mul(t, s); v = Mul(x, c); q = Add(v, u); kt = Transpose[perm=(0 1 3 2)](q); m = MatMul(q, kt); e = "
+            "Softmax[axis=-1](m); y = MatMul(e, w)",
+     "y", "FusedRotary FusedAttention"},
+    {"another value times the cosines", 13, XCS ", z:f32 Nx2x3x8", HALVES "u = Mul(t, s); v = Mul(z, c); y = Add(v, u)",
+     "y", "Slice Neg Slice Concat Mul Mul Add", NULL, "does not add the product of x and cosines"},
+    {"a difference", 13, XCS, HALVES "u = Mul(t, s); v = Mul(x, c); y = Sub(v, u)", "y",
+     "Slice Neg Slice Concat Mul Mul Sub", NULL, "node Sub_6 does not add the product of x and cosines"},
+    {"the turned value is read twice", 13, XCS, HALVES TURN "; z = Relu(t)", "y,z",
+     "Slice Neg Slice Concat Mul Mul Add Relu", NULL, "node Concat_3 has two consumers"},
+    {"the wrong half is negated", 13, XCS,
+     "b = Slice(x, {4}, {100}, {3}, {1}); a = Slice(x, {0}, {4}, {3}); n = "
+     "Neg(a); t = Concat[axis=-1](n, b); " TURN,
+     "y", "Slice Slice Neg Concat Mul Mul Add", NULL, "node Concat_3 does not join the two halves of x"},
+    {"one sine per row", 13, "x:f32 Nx2x3x8, c:f32 1x1x3x8, s:f32 1x1x3x1", HALVES TURN, "y",
+     "Slice Neg Slice Concat Mul Mul Add", NULL, "s is not known to have a last dimension of 8"},
+    {"pairs in another shape", 13, "x:f32 Nx3x3x8, c:f32 1x1x3x8, s:f32 1x1x3x8",
+     PAIRS "t = Reshape(p, {-1 3 3 8}); q = Transpose[perm=(0 2 1 3)](t); u = Mul(q, s); v = Mul(x, c); y = Add(v, u)",
+     "y", "Slice Neg Slice Unsqueeze Unsqueeze Concat Reshape Transpose Mul Mul Add", NULL,
+     "does not multiply by sines"},
+    {"pairs that are flattened further", 13, XCS, PAIRS "t = Reshape(p, {-1 8}); y = Mul(t, @8)", "y",
+     "Slice Neg Slice Unsqueeze Unsqueeze Concat Reshape Mul", NULL, "does not give the pairs the shape of x"},
+    {"along another axis", 13, "x:f32 Nx2x8x8, c:f32 8x8, s:f32 8x8",
+     "a = Slice(x, {4}, {8}, {2}); n = Neg(a); b = Slice(x, {0}, {4}, {2}); t = Concat[axis=2](n, b); " TURN, "y",
+     "Slice Neg Slice Concat Mul Mul Add"},
+};
+
 static void check_attrs(const fusion_case *c, const hone__graph *graph) {
     char copy[300];
     const hone__node *node = NULL;
@@ -427,8 +495,29 @@ static void test_attentions(void **state) {
         run_case(&g_attentions[i]);
 }
 
+static void test_rotaries(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof g_rotaries / sizeof *g_rotaries; i++)
+        run_case(&g_rotaries[i]);
+}
+
+/* No operator of ours where the result is for other programs. */
+static void test_targets(void **state) {
+    static const hone__op_target targets[] = {HONE_TARGET_ONNX, HONE_TARGET_ONNXRUNTIME};
+    char operators[200];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        hone__graph *graph = graph_text(XCS, 13, HALVES TURN, "y");
+        OK(hone__passes_run_with(graph, &(hone__pass_options){.level = HONE_OPT_ALL, .target = targets[i]}, error));
+        graph_text_operators(graph, operators, sizeof operators);
+        assert_string_equal(operators, "Slice Neg Slice Concat Mul Mul Add");
+        hone__graph_destroy(graph);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_norms), cmocka_unit_test(test_gelus),
-                                       cmocka_unit_test(test_attentions)};
+                                       cmocka_unit_test(test_attentions), cmocka_unit_test(test_rotaries),
+                                       cmocka_unit_test(test_targets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static const hone__cpu_kernel_family *const g_families[] = {
     &hone__cpu_family_pool,
     &hone__cpu_family_resize,
     &hone__cpu_family_rnn,
+    &hone__cpu_family_rotary,
     &hone__cpu_family_sample,
     &hone__cpu_family_index,
     NULL,

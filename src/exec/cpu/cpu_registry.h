@@ -23,6 +23,7 @@ extern const hone__cpu_kernel_family hone__cpu_family_move;
 extern const hone__cpu_kernel_family hone__cpu_family_pool;
 extern const hone__cpu_kernel_family hone__cpu_family_resize;
 extern const hone__cpu_kernel_family hone__cpu_family_rnn;
+extern const hone__cpu_kernel_family hone__cpu_family_rotary;
 extern const hone__cpu_kernel_family hone__cpu_family_sample;
 
 #endif
