@@ -17,8 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const int64_t *dims = hone_tensor_dims(image);
     uint64_t sum = 0;
     const uint8_t *pixels = hone_tensor_data_const(image);
-    for (int64_t i = 0, n = hone_tensor_count(image); i < n; i++) /* every pixel is there to be read */
-        sum += pixels[i];
+    /* A few bytes may stand for a large image: both ends and what lies between are there to be read. */
+    const int64_t n = hone_tensor_count(image), step = 1 + n / 1000003;
+    for (int64_t i = 0; i < n; i += step)
+        sum += pixels[i] + pixels[n - 1 - i];
     if (dims[0] < 1 || dims[1] < 1 || (dims[2] != 1 && dims[2] != 3) || sum > UINT64_MAX / 2)
         abort();
     hone_tensor_destroy(image);
