@@ -321,6 +321,14 @@ static bool is_too_new(const hone__pass_context *ctx, const hone__node *node, ac
     return a->name != NULL;
 }
 
+/* The standard's activations and arithmetic take bfloat16 from opset 13 on; a node that could not be written in its
+ * type stays what it is. */
+static bool is_spellable(const hone__pass_context *ctx, const hone__node *node) {
+    const hone__value *x = node->inputs[0];
+    return x && x->type.is_known &&
+           (x->type.dtype != HONE_DTYPE_BFLOAT16 || hone__graph_get_opset(ctx->graph, "") >= 13);
+}
+
 HONE_PASS(lower_to_onnx) {
     hone__graph *graph = ctx->graph;
     if (hone__graph_get_opset(graph, "") < 7)
@@ -331,7 +339,7 @@ HONE_PASS(lower_to_onnx) {
             HONE_TRY(lower_conv(ctx, node, error));
         else if (hone__is_op_in(node, "hone", "FusedMatMul"))
             HONE_TRY(lower_matmul(ctx, node, error));
-        else if (hone__is_op_in(node, "hone", "Silu") || is_too_new(ctx, node, &a))
+        else if ((hone__is_op_in(node, "hone", "Silu") || is_too_new(ctx, node, &a)) && is_spellable(ctx, node))
             HONE_TRY(replace_unary(ctx, node, &a, error));
     }
     return HONE_OK;
