@@ -436,7 +436,8 @@ static hone_status plan_pad(const void *state, hone__cpu_plan *ctx) {
         n = (size_t)hone__tensor_count(ctx->in[1]);
     }
     const int64_t n_axes = axes ? hone__tensor_count(axes) : x->rank;
-    ctx->is_declined = (ctx->n_in > 1 && ctx->in[1] && n && !pads) || (axes && n_axes && !axes->data);
+    ctx->is_declined = !n_axes || (ctx->n_in > 1 && ctx->in[1] && n && !pads) ||
+                       (axes && n_axes && !axes->data); /* a scalar has none */
     if (ctx->is_declined)
         return HONE_OK;
     HONE_FAIL_IF(!pads || n != (size_t)n_axes * 2, ctx->error, HONE_ERROR_SHAPE, "Pad has %zu pads for %lld axes", n,
