@@ -1,124 +1,13 @@
-/* Outputs across a pipe and their comparison; see bench_outputs.h. */
+/* Outputs of configurations and their comparison; see bench_outputs.h. */
 #include "cli/bench_outputs.h"
 
 #include "base/alloc.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_DEPTH = 8 };
-
-bool hone__bench_send(int fd, const void *data, size_t size) {
-    const char *p = data;
-    while (size) {
-        ssize_t n = write(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-bool hone__bench_receive(int fd, void *data, size_t size) {
-    char *p = data;
-    while (size) {
-        ssize_t n = read(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-/* What comes before the data of a value. */
-typedef struct head {
-    int kind, dtype, rank;
-    size_t size, n_items;
-    int64_t dims[HONE_MAX_RANK];
-} head;
-
-bool hone__bench_send_tensor(int fd, const hone_tensor *tensor) {
-    head h = {.kind = (int)hone_tensor_kind(tensor),
-              .dtype = (int)hone_tensor_dtype(tensor),
-              .rank = hone_tensor_rank(tensor),
-              .size = hone_tensor_size(tensor),
-              .n_items = hone_tensor_item_count(tensor)};
-    if (h.kind == HONE_KIND_TENSOR && h.rank)
-        memcpy(h.dims, hone_tensor_dims(tensor), (size_t)h.rank * sizeof *h.dims);
-    if (!hone__bench_send(fd, &h, sizeof h))
-        return false;
-    for (size_t i = 0; i < h.n_items; i++)
-        if (!hone__bench_send_tensor(fd, hone_tensor_get_item(tensor, i)))
-            return false;
-    if (h.kind != HONE_KIND_TENSOR)
-        return true;
-    if (h.dtype != HONE_DTYPE_STRING)
-        return hone__bench_send(fd, hone_tensor_data_const(tensor), h.size);
-    for (int64_t i = 0; i < hone_tensor_count(tensor); i++) {
-        hone_string s = hone_tensor_get_string(tensor, i);
-        if (!hone__bench_send(fd, &s.size, sizeof s.size) || !hone__bench_send(fd, s.data, s.size))
-            return false;
-    }
-    return true;
-}
-
-static hone_tensor *receive(int fd, int depth);
-
-static hone_tensor *receive_container(int fd, const head *h, int depth) {
-    hone_tensor *out = NULL;
-    hone_tensor **items = hone__calloc(h->n_items + 1, sizeof *items);
-    bool ok = items != NULL;
-    for (size_t i = 0; ok && i < h->n_items; i++)
-        ok = (items[i] = receive(fd, depth + 1)) != NULL;
-    ok = ok && hone_tensor_create_container((hone_kind)h->kind, items, h->n_items, &out, NULL) == HONE_OK;
-    for (size_t i = 0; !ok && items && i < h->n_items; i++)
-        hone_tensor_destroy(items[i]);
-    hone__free(items);
-    return out;
-}
-
-static bool receive_strings(int fd, hone_tensor *tensor) {
-    char *room = NULL;
-    size_t capacity = 0;
-    bool ok = true;
-    for (int64_t i = 0; ok && i < hone_tensor_count(tensor); i++) {
-        size_t size = 0;
-        ok = hone__bench_receive(fd, &size, sizeof size) && hone__grow((void **)&room, &capacity, size + 1, 1) &&
-             hone__bench_receive(fd, room, size) && hone_tensor_set_string(tensor, i, room, size, NULL) == HONE_OK;
-    }
-    hone__free(room);
-    return ok;
-}
-
-static hone_tensor *receive(int fd, int depth) {
-    head h;
-    hone_tensor *out = NULL;
-    if (depth > MAX_DEPTH || !hone__bench_receive(fd, &h, sizeof h))
-        return NULL;
-    if (h.kind != HONE_KIND_TENSOR)
-        return receive_container(fd, &h, depth);
-    if (hone_tensor_create((hone_dtype)h.dtype, h.rank, h.dims, &out, NULL) != HONE_OK)
-        return NULL;
-    bool ok = h.dtype == HONE_DTYPE_STRING
-                  ? receive_strings(fd, out)
-                  : h.size == hone_tensor_size(out) && hone__bench_receive(fd, hone_tensor_data(out), h.size);
-    if (!ok) {
-        hone_tensor_destroy(out);
-        out = NULL;
-    }
-    return out;
-}
-
-hone_tensor *hone__bench_receive_tensor(int fd) { return receive(fd, 0); }
 
 void hone__bench_outputs_release(hone__bench_outputs *outputs) {
     for (size_t i = 0; i < outputs->n; i++)

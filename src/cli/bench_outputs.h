@@ -11,11 +11,6 @@ typedef struct hone__bench_outputs {
     size_t n;
 } hone__bench_outputs;
 
-/* Writes a value (tensor or container) to a pipe; false when the other end is gone. */
-bool hone__bench_send_tensor(int fd, const hone_tensor *tensor);
-/* Reads one; NULL when the pipe ends, memory is short or what comes is no value. */
-hone_tensor *hone__bench_receive_tensor(int fd);
-
 void hone__bench_outputs_release(hone__bench_outputs *outputs);
 
 /* How far b is from a: the largest |a - b| over the outputs, each in parts of the largest |a| of that output. Values
@@ -23,9 +18,5 @@ void hone__bench_outputs_release(hone__bench_outputs *outputs);
  * result is infinite. */
 double hone__bench_outputs_distance(const hone__bench_outputs *a, const hone__bench_outputs *b, char *message,
                                     size_t size);
-
-/* Whole transfers over pipes. */
-bool hone__bench_send(int fd, const void *data, size_t size);
-bool hone__bench_receive(int fd, void *data, size_t size);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file_io.h"
+#include "base/tensor_stream.h"
 #include "cli/cli_inputs.h"
 
 #include <errno.h>
@@ -103,10 +105,10 @@ static hone_status prepare(const hone__bench_config *config, child *c, hone__ben
 
 static bool send_outputs(const child *c, int to) {
     size_t n = hone_session_output_count(c->session);
-    if (!hone__bench_send(to, &n, sizeof n))
+    if (!hone__write_all(to, &n, sizeof n))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!hone__bench_send_tensor(to, hone_request_get_output(c->request, i)))
+        if (!hone__tensor_send(to, hone_request_get_output(c->request, i)))
             return false;
     return true;
 }
@@ -114,7 +116,7 @@ static bool send_outputs(const child *c, int to) {
 static void serve(child *c, int from, int to) {
     static double times[MAX_PORTION];
     order o;
-    while (hone__bench_receive(from, &o, sizeof o) && (o.n || o.n_untimed || o.wants_outputs) && o.n <= MAX_PORTION) {
+    while (hone__read_all(from, &o, sizeof o) && (o.n || o.n_untimed || o.wants_outputs) && o.n <= MAX_PORTION) {
         reply r = {.status = HONE_OK};
         for (uint32_t i = 0; i < o.n_untimed && r.status == HONE_OK; i++)
             r.status = hone_request_run(c->request, &r.error);
@@ -124,7 +126,7 @@ static void serve(child *c, int from, int to) {
             times[r.n] = hone__ms_since(begin);
         }
         r.peak_rss_mb = read_peak_rss_mb();
-        if (!hone__bench_send(to, &r, sizeof r) || !hone__bench_send(to, times, r.n * sizeof *times))
+        if (!hone__write_all(to, &r, sizeof r) || !hone__write_all(to, times, r.n * sizeof *times))
             return;
         if (o.wants_outputs && r.status == HONE_OK && !send_outputs(c, to))
             return;
@@ -140,7 +142,7 @@ static _Noreturn void child_main(const hone__bench_config *config, int from, int
     if (r.status != HONE_OK && r.start.n_assumed && !r.error.hint[0])
         hone__error_hint(&r.error, "unknown dimensions were taken as 1: give real ones by --shape or --batch");
     r.peak_rss_mb = read_peak_rss_mb();
-    if (hone__bench_send(to, &r, sizeof r) && r.status == HONE_OK)
+    if (hone__write_all(to, &r, sizeof r) && r.status == HONE_OK)
         serve(&c, from, to);
     _exit(0); /* without flushing what the parent has in its buffers; the system frees the rest */
 }
@@ -166,7 +168,7 @@ static hone_status fail_died(hone__bench_worker *worker, hone_error *error) {
 }
 
 static hone_status receive(hone__bench_worker *worker, reply *r, hone_error *error) {
-    if (!hone__bench_receive(worker->from, r, sizeof *r))
+    if (!hone__read_all(worker->from, r, sizeof *r))
         return fail_died(worker, error);
     worker->peak_rss_mb = r->peak_rss_mb;
     if (r->status != HONE_OK && error)
@@ -218,11 +220,11 @@ hone_status hone__bench_worker_run(hone__bench_worker *worker, uint32_t n_untime
     reply r;
     if (!hone__grow((void **)&worker->samples, &worker->capacity, worker->n_samples + o.n, sizeof *worker->samples))
         return hone__fail_memory(error, "samples");
-    if (!hone__bench_send(worker->to, &o, sizeof o))
+    if (!hone__write_all(worker->to, &o, sizeof o))
         return fail_died(worker, error);
     HONE_TRY(receive(worker, &r, error));
     double *times = worker->samples + worker->n_samples;
-    if (r.n > o.n || !hone__bench_receive(worker->from, times, r.n * sizeof *times))
+    if (r.n > o.n || !hone__read_all(worker->from, times, r.n * sizeof *times))
         return fail_died(worker, error);
     *elapsed_ms = 0;
     for (uint32_t i = 0; i < r.n; i++)
@@ -234,21 +236,25 @@ hone_status hone__bench_worker_run(hone__bench_worker *worker, uint32_t n_untime
     return HONE_OK;
 }
 
+static bool take_from_pipe(void *user, void *data, size_t size) {
+    return hone__read_all(*(const int *)user, data, size);
+}
+
 hone_status hone__bench_worker_outputs(hone__bench_worker *worker, hone__bench_outputs *out, hone_error *error) {
     order o = {0, 0, 1};
     reply r;
     size_t n = 0;
     *out = (hone__bench_outputs){0};
-    if (!hone__bench_send(worker->to, &o, sizeof o))
+    if (!hone__write_all(worker->to, &o, sizeof o))
         return fail_died(worker, error);
     HONE_TRY(receive(worker, &r, error));
-    if (!hone__bench_receive(worker->from, &n, sizeof n))
+    if (!hone__read_all(worker->from, &n, sizeof n))
         return fail_died(worker, error);
     out->items = hone__calloc(n + 1, sizeof *out->items);
     if (!out->items)
         return hone__fail_memory(error, "outputs");
     for (; out->n < n; out->n++)
-        if (!(out->items[out->n] = hone__bench_receive_tensor(worker->from))) {
+        if (hone__tensor_receive(take_from_pipe, &worker->from, &out->items[out->n], NULL) != HONE_OK) {
             hone__bench_outputs_release(out);
             return fail_died(worker, error);
         }
@@ -258,7 +264,7 @@ hone_status hone__bench_worker_outputs(hone__bench_worker *worker, hone__bench_o
 void hone__bench_worker_stop(hone__bench_worker *worker) {
     order end = {0, 0, 0};
     if (worker->to >= 0) {
-        hone__bench_send(worker->to, &end, sizeof end);
+        hone__write_all(worker->to, &end, sizeof end);
         close(worker->to);
         close(worker->from);
         worker->to = worker->from = -1;

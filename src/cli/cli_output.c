@@ -1,6 +1,7 @@
 /* Output, JSON, errors and exit codes; see cli.h. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -195,19 +196,6 @@ int hone__cli_fail_usage(hone__cli *cli, const char *hint, const char *fmt, ...)
     return hone__cli_fail(cli, &error);
 }
 
-static bool write_all(int fd, const char *data, size_t size) {
-    while (size) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 int hone__cli_write_json(hone__cli *cli, json_t *json, int code) {
     if (!cli->json_path) {
         json_decref(json);
@@ -230,7 +218,7 @@ int hone__cli_write_json(hone__cli *cli, json_t *json, int code) {
         size_t n = strlen(text);
         text[n] = '\n';                                          /* in place of the NUL: the length is known */
         ok = ftruncate(cli->json_fd, 0) == 0 || errno == EINVAL; /* EINVAL: a pipe or device */
-        ok = ok && write_all(cli->json_fd, text, n + 1);
+        ok = ok && hone__write_all(cli->json_fd, text, n + 1);
     }
     free(text);
     if (ok)

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -64,19 +65,6 @@ hone_status hone__config_read_file(const char *path, hone__strbuf *out, hone_err
     return status;
 }
 
-static bool write_all(int fd, const char *data, size_t size) {
-    while (size) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 /* Writes a complete temporary file beside `path`; its name goes to `temp` (unlinked on failure). */
 static hone_status write_temp(const char *path, const char *data, size_t size, const struct stat *like, char *temp,
                               hone_error *error) {
@@ -101,7 +89,7 @@ static hone_status write_temp(const char *path, const char *data, size_t size, c
         code = 0;
     if (fchmod(fd, like ? like->st_mode & 07777 : 0666 & ~mask))
         code = errno;
-    if (!code && (!write_all(fd, data, size) || fsync(fd)))
+    if (!code && (!hone__write_all(fd, data, size) || fsync(fd)))
         code = errno ? errno : EIO;
     if (close(fd) && !code)
         code = errno;

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include <errno.h>
 #include <hone/hone.h>
 #include <inttypes.h>
@@ -44,18 +45,10 @@ typedef struct trial_server {
 static bool say(json_t *message) {
     char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
-    bool is_good = text != NULL;
     size_t size = text ? strlen(text) : 0;
     if (text)
         text[size++] = '\n'; /* in place of the NUL */
-    for (const char *p = text; is_good && size;) {
-        ssize_t n = write(FD_TALK, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        is_good = n > 0;
-        p += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
+    bool is_good = text && hone__write_all(FD_TALK, text, size);
     free(text);
     return is_good;
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -104,18 +105,7 @@ hone_status hone__journal_put(hone__journal *journal, json_t *record) {
         return HONE_ERROR_MEMORY;
     size_t size = strlen(text);
     text[size++] = '\n';
-    hone_status status = HONE_OK;
-    for (const char *p = text; size;) {
-        ssize_t n = write(journal->fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            status = HONE_ERROR_IO;
-            break;
-        }
-        p += n;
-        size -= (size_t)n;
-    }
+    hone_status status = hone__write_all(journal->fd, text, size) ? HONE_OK : HONE_ERROR_IO;
     if (status == HONE_OK && fsync(journal->fd) && errno != EINVAL && errno != EROFS)
         status = HONE_ERROR_IO;
     free(text);
