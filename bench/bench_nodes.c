@@ -3,7 +3,7 @@
  * says.
  *
  *     bench_nodes MODEL [--dim N|SYMBOL=N] [--threads N] [--runs N] [--each] */
-#include <hone/hone.h>
+#include "bench_inputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,47 +20,14 @@ static int by_time(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Sizes of symbols (--dim sequence=128); other unknown dims take --dim N. */
-static const char *g_symbols[16];
-static int g_n_symbols;
-
-static int64_t size_of(const hone_dim_info *dim, int64_t unknown) {
-    const size_t length = strlen(dim->symbol);
-    for (int i = 0; i < g_n_symbols; i++)
-        if (strncmp(g_symbols[i], dim->symbol, length) == 0 && g_symbols[i][length] == '=')
-            return atoll(g_symbols[i] + length + 1);
-    return unknown;
-}
-
-static hone_tensor *make_input(const hone_value_info *info, int64_t unknown) {
-    hone_error error = {0};
-    int64_t dims[HONE_MAX_RANK];
-    hone_tensor *t = NULL;
-    for (int i = 0; i < info->rank; i++)
-        dims[i] = info->dims[i].value < 0 ? size_of(&info->dims[i], unknown) : info->dims[i].value;
-    if (hone_tensor_create(info->dtype, info->rank, dims, &t, &error) != HONE_OK) {
-        fprintf(stderr, "%s: %s\n", info->name, error.message);
-        exit(1);
-    }
-    for (int64_t i = 0; i < hone_tensor_count(t); i++) {
-        if (info->dtype == HONE_DTYPE_FLOAT)
-            ((float *)hone_tensor_data(t))[i] = (float)((i * 7919) % 1000) / 500.0f - 1.0f;
-        else if (info->dtype == HONE_DTYPE_INT64)
-            ((int64_t *)hone_tensor_data(t))[i] = i % 7 != 0;
-    }
-    return t;
-}
-
 int main(int argc, char **argv) {
     hone_error error = {0};
-    int64_t unknown = 1;
+    bench_dims dims = BENCH_DIMS_ONE;
     int runs = 20, each = 0;
     const char *path = NULL, *threads = "0";
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc && strchr(argv[i + 1], '=') && g_n_symbols < 16)
-            g_symbols[g_n_symbols++] = argv[++i];
-        else if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
-            unknown = atoll(argv[++i]);
+        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
+            bench_dims_set(&dims, argv[++i]);
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = argv[++i];
         else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc)
@@ -85,8 +52,8 @@ int main(int argc, char **argv) {
     hone_tensor *inputs[64] = {NULL};
     const size_t n_inputs = hone_session_input_count(session) < 64 ? hone_session_input_count(session) : 64;
     for (size_t i = 0; i < n_inputs; i++) {
-        inputs[i] = make_input(hone_session_get_input(session, i), unknown);
-        if (hone_request_set_input(request, i, inputs[i], &error) != HONE_OK) {
+        if (bench_make_input(hone_session_get_input(session, i), &dims, &inputs[i], &error) != HONE_OK ||
+            hone_request_set_input(request, i, inputs[i], &error) != HONE_OK) {
             fprintf(stderr, "%s\n", error.message);
             return 1;
         }

@@ -7,7 +7,7 @@
  * Columns: milliseconds of open, create and first run, their sum, a second run; peak resident MB, the bytes of the
  * model's parameters, the planner's lower bound of live activations, peak / (weights + bound) ("ratio"), packed weights
  * and planned arena in MB; minor page faults in thousands. */
-#include <hone/hone.h>
+#include "bench_inputs.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -38,36 +38,8 @@ static void check(hone_status status, const hone_error *error) {
     exit(1);
 }
 
-/* Sizes of symbols (--dim sequence=128); other unknown dims take --dim N. */
-static const char *g_symbols[16];
-static int g_n_symbols;
-
-static int64_t size_of(const hone_dim_info *dim, int64_t unknown) {
-    const size_t length = strlen(dim->symbol);
-    for (int i = 0; i < g_n_symbols; i++)
-        if (strncmp(g_symbols[i], dim->symbol, length) == 0 && g_symbols[i][length] == '=')
-            return atoll(g_symbols[i] + length + 1);
-    return unknown;
-}
-
-static hone_tensor *make_input(const hone_value_info *info, int64_t unknown) {
-    hone_error error = {0};
-    int64_t dims[HONE_MAX_RANK];
-    hone_tensor *t = NULL;
-    for (int i = 0; i < info->rank; i++)
-        dims[i] = info->dims[i].value < 0 ? size_of(&info->dims[i], unknown) : info->dims[i].value;
-    check(hone_tensor_create(info->dtype, info->rank, dims, &t, &error), &error);
-    for (int64_t i = 0; i < hone_tensor_count(t); i++) {
-        if (info->dtype == HONE_DTYPE_FLOAT)
-            ((float *)hone_tensor_data(t))[i] = (float)((i * 7919) % 1000) / 500.0f - 1.0f;
-        else if (info->dtype == HONE_DTYPE_INT64)
-            ((int64_t *)hone_tensor_data(t))[i] = i % 7 != 0;
-    }
-    return t;
-}
-
 /* Everything that a program does from its start to the second answer. */
-static result measure(const char *path, int64_t unknown, const char *threads, const char *level) {
+static result measure(const char *path, const bench_dims *dims, const char *threads, const char *level) {
     hone_error error = {0};
     result r = {0};
     hone_options *options;
@@ -86,7 +58,7 @@ static result measure(const char *path, int64_t unknown, const char *threads, co
     check(hone_request_create(session, &request, &error), &error);
     hone_tensor *inputs[MAX_INPUTS] = {NULL};
     for (size_t i = 0; i < hone_session_input_count(session) && i < MAX_INPUTS; i++) {
-        inputs[i] = make_input(hone_session_get_input(session, i), unknown);
+        check(bench_make_input(hone_session_get_input(session, i), dims, &inputs[i], &error), &error);
         check(hone_request_set_input(request, i, inputs[i], &error), &error);
     }
     check(hone_request_run(request, &error), &error);
@@ -113,7 +85,8 @@ static result measure(const char *path, int64_t unknown, const char *threads, co
     return r; /* the process ends here: what closing costs is not part of a start */
 }
 
-static bool measure_in_child(const char *path, int64_t unknown, const char *threads, const char *level, result *out) {
+static bool measure_in_child(const char *path, const bench_dims *dims, const char *threads, const char *level,
+                             result *out) {
     int ends[2];
     if (pipe(ends) != 0)
         return false;
@@ -121,7 +94,7 @@ static bool measure_in_child(const char *path, int64_t unknown, const char *thre
     if (child < 0)
         return false;
     if (child == 0) {
-        const result r = measure(path, unknown, threads, level);
+        const result r = measure(path, dims, threads, level);
         _exit(write(ends[1], &r, sizeof r) == sizeof r ? 0 : 1);
     }
     close(ends[1]);
@@ -146,14 +119,12 @@ static double median(const result *r, int n, size_t offset) {
 }
 
 int main(int argc, char **argv) {
-    int64_t unknown = 1;
+    bench_dims dims = BENCH_DIMS_ONE;
     int repeat = 5, n_models = 0;
     const char *threads = "0", *level = "ORT_ENABLE_ALL";
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc && strchr(argv[i + 1], '=') && g_n_symbols < 16)
-            g_symbols[g_n_symbols++] = argv[++i];
-        else if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
-            unknown = atoll(argv[++i]);
+        if (strcmp(argv[i], "--dim") == 0 && i + 1 < argc)
+            bench_dims_set(&dims, argv[++i]);
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = argv[++i];
         else if (strcmp(argv[i], "--repeat") == 0 && i + 1 < argc)
@@ -175,7 +146,7 @@ int main(int argc, char **argv) {
     for (int m = 0; m < n_models; m++) {
         result r[MAX_REPEAT];
         for (int i = 0; i < repeat; i++)
-            if (!measure_in_child(argv[m], unknown, threads, level, &r[i]))
+            if (!measure_in_child(argv[m], &dims, threads, level, &r[i]))
                 return 1;
         const char *slash = strrchr(argv[m], '/');
 #define MEDIAN(field) median(r, repeat, offsetof(result, field))

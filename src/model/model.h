@@ -54,6 +54,9 @@ hone_status hone__model_clone_graph(const hone_model *model, hone__graph **out, 
 /* The same without copies: large constants stay views that may be unaligned (hone__value_align). */
 hone_status hone__model_clone_views(const hone_model *model, hone__graph **out, hone_error *error);
 
+/* For qsort: the most frequent operator first, then by name. */
+int hone__op_count_compare(const void *a, const void *b);
+
 /* Lets go of pages of the model's files that hold a constant's bytes (those that were packed, say): they come back when
  * they are read again. Bytes that lie elsewhere are left alone. Any thread may call this. */
 void hone__model_drop_pages(const hone_model *model, const void *data, size_t size);

@@ -107,7 +107,7 @@ static int compare_names(const void *a, const void *b) {
     return order ? order : compare_bytes(x->domain, y->domain);
 }
 
-static int compare_counts(const void *a, const void *b) {
+int hone__op_count_compare(const void *a, const void *b) {
     const hone_op_count *x = a, *y = b;
     if (x->count != y->count)
         return x->count < y->count ? 1 : -1;
@@ -133,7 +133,7 @@ static hone_status count_ops(hone_model *model, const op_list *list, hone_error 
         op++;
     }
     if (n_distinct)
-        qsort(ops, n_distinct, sizeof *ops, compare_counts);
+        qsort(ops, n_distinct, sizeof *ops, hone__op_count_compare);
     model->ops = ops;
     model->n_ops = n_distinct;
     return HONE_OK;

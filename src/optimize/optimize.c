@@ -155,14 +155,6 @@ static hone_status import_domains(hone__graph *root, const hone__graph *graph, h
     return HONE_OK;
 }
 
-static int compare_counts(const void *a, const void *b) {
-    const hone_op_count *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    int order = strcmp(x->op, y->op);
-    return order ? order : strcmp(x->domain, y->domain);
-}
-
 /* A model has few distinct operators, so that a list is searched faster than a table is made. */
 static hone_status count_ops(hone_optimization *o, const hone__graph *graph, size_t *capacity, hone_error *error) {
     HONE_FOR_NODES(node, graph) {
@@ -202,7 +194,7 @@ static hone_status optimise(hone_optimization *o, const hone_optimize_options *o
     o->has_costs = o->has_costs && measure_cost(o, o->graph, &o->cost_after);
     HONE_TRY(count_ops(o, o->graph, &capacity, error));
     if (o->n_ops)
-        qsort(o->ops, o->n_ops, sizeof *o->ops, compare_counts);
+        qsort(o->ops, o->n_ops, sizeof *o->ops, hone__op_count_compare);
     return HONE_OK;
 }
 

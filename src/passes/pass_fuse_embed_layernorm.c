@@ -110,9 +110,7 @@ static bool assign(const embedding *e, const table **word, const table **positio
 }
 
 HONE_PASS(fuse_embed_layernorm) {
-    /* ONNX Runtime 1.30 refuses the operator without its mask index, which nothing here computes. */
-    if (ctx->options->target == HONE_TARGET_ONNXRUNTIME ||
-        !hone__pass_may_make(ctx, "com.microsoft", "EmbedLayerNormalization", 1))
+    if (!hone__pass_may_make(ctx, "com.microsoft", "EmbedLayerNormalization", 1))
         return HONE_OK;
     for (hone__node *norm = ctx->graph->first, *next; norm; norm = next) {
         embedding e = {.n = 0};

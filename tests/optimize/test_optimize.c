@@ -17,17 +17,11 @@
 
 #include <cmocka.h>
 
+#include "support/ok.h"
+
 enum { C = 3, H = 4, W = 5 };
 
 static char g_file[200], g_second[200];
-
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_, *error = &error_;                                                                           \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
 
 /* ---- making models ---- */
 

@@ -18,15 +18,9 @@
 
 #include <cmocka.h>
 
-enum { N_GRAPHS = 200, MAX_VALUES = 40, B = 2, C = 4, S = 6 };
+#include "support/ok.h"
 
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_, *error = &error_;                                                                           \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
+enum { N_GRAPHS = 200, MAX_VALUES = 40, B = 2, C = 4, S = 6 };
 
 /* A graph while it grows. Values are float32 with known dims (but for the batch). */
 typedef struct builder {

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "support/ok.h"
+
 enum { C = 3, H = 4, W = 5 };
 
 static uint32_t g_random;
@@ -22,15 +24,6 @@ static uint32_t next_random(uint32_t bound) {
     return (g_random >> 8) % bound;
 }
 static float next_float(void) { return (float)next_random(2001) / 1000.0f - 1.0f; }
-
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_;                                                                                             \
-        hone_error *error = &error_;                                                                                   \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
 
 static hone__value *constant(hone__graph *graph, int rank, const int64_t *dims, float scale, float offset) {
     hone_tensor *tensor;

@@ -16,14 +16,7 @@
 
 #include <cmocka.h>
 
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_;                                                                                             \
-        hone_error *error = &error_;                                                                                   \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
+#include "support/ok.h"
 
 enum { MAX_OUTPUTS = 8 };
 

@@ -15,14 +15,7 @@
 
 #include <cmocka.h>
 
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_;                                                                                             \
-        hone_error *error = &error_;                                                                                   \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
+#include "ok.h"
 
 enum { MAX_ARGS = 16, MAX_NUMBERS = 64 };
 
