@@ -1,5 +1,5 @@
 /* hone_check_file: every fault of a model file in one pass. First the rules of the ONNX checker on the
- * messages (model_check_graph.c), then, when those hold, operators' rows and shape inference. */
+ * messages (model_check_graph.c), then, when a graph can be made of them, operators' rows, shapes and types. */
 #include "model/model_check.h"
 
 #include "base/alloc.h"
@@ -131,12 +131,13 @@ void hone__check_functions(hone__checker *c) {
 
 /* ---- rows and shapes ---- */
 
-static void check_rows(hone__checker *c, const hone__graph *graph) {
+static void check_rows(hone__checker *c, hone__graph *graph) {
     HONE_FOR_NODES(node, graph) {
         hone_error error = {0};
         if (node->op && hone__op_check_node(node, &error) != HONE_OK) {
             error.offset = node->file_offset;
             hone__check_add_error(c, &error, node->name);
+            node->op = NULL; /* inference may rely on the row: it passes over this node */
         }
         for (size_t a = 0; a < node->n_attrs; a++) {
             const hone__attr *attr = &node->attrs[a];
@@ -148,20 +149,43 @@ static void check_rows(hone__checker *c, const hone__graph *graph) {
     }
 }
 
+/* Types are known after inference, which passes over nodes whose types do not fit. */
+static void check_types(hone__checker *c, const hone__graph *graph) {
+    HONE_FOR_NODES(node, graph) {
+        hone_error error = {.status = HONE_ERROR_TYPE, .offset = node->file_offset};
+        hone_dtype dtype;
+        if (node->op && !hone__op_takes_types(node, &dtype, error.message, sizeof error.message)) {
+            hone__error_hint(&error, "cast before the node, or import an opset whose operator takes the type");
+            hone__check_add_error(c, &error, node->name);
+        }
+        for (size_t a = 0; a < node->n_attrs; a++) {
+            const hone__attr *attr = &node->attrs[a];
+            if (attr->type == HONE_ATTR_GRAPH)
+                check_types(c, attr->g);
+            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
+                check_types(c, attr->graphs[i]);
+        }
+    }
+}
+
+static void add_inference(void *user, const hone__node *node, const hone_error *error) {
+    hone_error copy = *error;
+    copy.offset = node->file_offset;
+    hone__check_add_error(user, &copy, node->name);
+}
+
 void hone__check_semantics(hone__checker *c) {
     hone_error error = {0};
+    const size_t before = c->n_errors;
     if (hone__model_import(c->model, &c->model->graph, &error) != HONE_OK) {
-        hone__check_add_error(c, &error, NULL);
+        if (before == 0 || error.status == HONE_ERROR_MEMORY) /* else the messages' own checks have said why */
+            hone__check_add_error(c, &error, NULL);
         return;
     }
-    size_t before = c->n_errors;
     check_rows(c, c->model->graph);
-    if (c->n_errors == before && hone__graph_infer(c->model->graph, &error) != HONE_OK) {
-        for (hone__node *node = c->model->graph->first; node && error.offset < 0; node = node->next)
-            if (strcmp(node->name, error.node) == 0)
-                error.offset = node->file_offset;
+    if (hone__graph_infer_all(c->model->graph, add_inference, c, &error) != HONE_OK)
         hone__check_add_error(c, &error, NULL);
-    }
+    check_types(c, c->model->graph);
 }
 
 static void check(hone__checker *c) {
@@ -173,8 +197,7 @@ static void check(hone__checker *c) {
     }
     hone__check_graph(c, NULL, m->graph, true);
     hone__check_functions(c);
-    if (c->n_errors == 0)
-        hone__check_semantics(c);
+    hone__check_semantics(c);
 }
 
 /* Fails when the file cannot be read at all; a damaged one is a finding. */

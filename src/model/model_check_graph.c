@@ -163,9 +163,10 @@ static void check_operator(hone__checker *c, const hone__node_proto *node, const
         plain = "";
     bool is_standard = !*plain || strncmp(plain, "ai.onnx.", 8) == 0;
     const hone__op *row = hone__op_find(plain, op, version), *any = row ? row : hone__op_find_any(plain, op);
-    if (row && (row->flags & HONE_OP_DEPRECATED))
+    const int removed = row && !*plain ? hone__op_removed_in(op) : 0;
+    if (removed && removed <= version)
         hone__check_add(c, true, HONE_ERROR_MODEL, &node->head, where, "use its successor, or an older opset",
-                        "%s was removed from the standard in opset %d", op, row->since);
+                        "%s was removed from the standard in opset %d", op, removed);
     else if (!row && any && any->since > version)
         hone__check_add(c, true, HONE_ERROR_MODEL, &node->head, where, "import a newer opset",
                         "%s exists since opset %d, the model imports %lld", op, any->since, (long long)version);

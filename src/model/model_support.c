@@ -42,48 +42,12 @@ static hone_status add_unknown(hone_model *model, const hone__node *node) {
     return add(model, node, HONE_DTYPE_UNDEFINED, reason);
 }
 
-/* The type of the tensors in a value; UNDEFINED when not known. */
-static hone_dtype inner_dtype(const hone__type *type) {
-    while (type && type->is_known && type->kind != HONE_KIND_TENSOR)
-        type = type->elem;
-    return type && type->is_known ? type->dtype : HONE_DTYPE_UNDEFINED;
-}
-
-static const hone__op_param *param_at(const hone__op_param *params, size_t n, size_t i) {
-    return n == 0 ? NULL : &params[i < n ? i : n - 1];
-}
-
-static hone_status check_types(hone_model *model, const hone__node *node) {
-    const hone__op *op = node->op;
-    for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
-        bool is_input = i < node->n_inputs;
-        size_t k = is_input ? i : i - node->n_inputs;
-        const hone__value *value = is_input ? node->inputs[k] : node->outputs[k];
-        const hone__op_param *param =
-            is_input ? param_at(op->inputs, op->n_inputs, k) : param_at(op->outputs, op->n_outputs, k);
-        hone_dtype dtype = value ? inner_dtype(&value->type) : HONE_DTYPE_UNDEFINED;
-        if (!param || !param->types || dtype == HONE_DTYPE_UNDEFINED || hone__dtype_in(dtype, param->types))
-            continue;
-        char reason[320];
-        snprintf(reason, sizeof reason, "%s \"%.80s\" of %.80s (since opset %d) cannot be %s",
-                 is_input ? "input" : "output", param->name ? param->name : "", node->op_type, op->since,
-                 hone_dtype_name(dtype));
-        return add(model, node, dtype, reason);
-    }
-    return HONE_OK;
-}
-
 static hone_status check_node(hone_model *model, const hone__node *node) {
     if (!node->op)
         return add_unknown(model, node);
     char reason[320];
     if (!node->op->eval && !(node->op->flags & HONE_OP_NO_EVAL)) {
         snprintf(reason, sizeof reason, "%.80s (since opset %d) is known but nothing evaluates it", node->op_type,
-                 node->op->since);
-        return add(model, node, HONE_DTYPE_UNDEFINED, reason);
-    }
-    if (node->op->flags & HONE_OP_DEPRECATED) {
-        snprintf(reason, sizeof reason, "%.80s was removed from the standard in opset %d", node->op_type,
                  node->op->since);
         return add(model, node, HONE_DTYPE_UNDEFINED, reason);
     }
@@ -98,7 +62,8 @@ static hone_status check_node(hone_model *model, const hone__node *node) {
         snprintf(reason, sizeof reason, "%.80s is not supported with %.200s", node->op_type, variant);
         return add(model, node, HONE_DTYPE_UNDEFINED, reason);
     }
-    return check_types(model, node);
+    hone_dtype dtype;
+    return hone__op_takes_types(node, &dtype, reason, sizeof reason) ? HONE_OK : add(model, node, dtype, reason);
 }
 
 /* Nesting is bounded by the graph itself. */

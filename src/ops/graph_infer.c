@@ -18,6 +18,8 @@ typedef struct infer_state {
     hone_tensor **owned;
     size_t n_owned, owned_capacity;
     hone_error *error;
+    hone__infer_failed report; /* NULL: the first failure ends it */
+    void *user;
 } infer_state;
 
 /* ---- merging ---- */
@@ -303,23 +305,32 @@ static hone_status infer_node(infer_state *s, hone__node *node, hone__arena *are
 /* Recursion goes with the nesting of graphs, which is bounded. */
 static hone_status infer_nodes(infer_state *s, hone__graph *graph) {
     HONE_FOR_NODES(node, graph) {
-        if (!node->op)
-            continue; /* unknown operators leave their outputs unknown; loading lists them */
+        hone_dtype dtype;
+        char reason[320];
+        if (!node->op || !hone__op_takes_types(node, &dtype, reason, sizeof reason))
+            continue; /* what cannot run leaves its outputs unknown; loading lists it */
         hone__arena arena;
         hone__arena_init(&arena);
         hone_status status = infer_node(s, node, &arena);
         hone__arena_deinit(&arena);
         if (status != HONE_OK) {
             hone__error_node(s->error, node->name);
-            return status;
+            if (!s->report || status == HONE_ERROR_MEMORY)
+                return status;
+            s->report(s->user, node, s->error);
         }
     }
     return HONE_OK;
 }
 
 hone_status hone__graph_infer(hone__graph *graph, hone_error *error) {
+    return hone__graph_infer_all(graph, NULL, NULL, error);
+}
+
+hone_status hone__graph_infer_all(hone__graph *graph, hone__infer_failed report, void *user, hone_error *error) {
     size_t n = hone__graph_value_count(graph);
-    infer_state s = {.root = graph, .error = error};
+    hone_error local;
+    infer_state s = {.root = graph, .error = error ? error : &local, .report = report, .user = user};
     s.known = hone__calloc(n ? n : 1, sizeof *s.known);
     if (!s.known)
         return hone__fail_memory(error, "inference");

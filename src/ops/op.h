@@ -26,8 +26,7 @@ enum {
     HONE_OP_SHAPE_ONLY = 1 << 6,  /* reads only input 0's shape (Shape, Size) */
     HONE_OP_VARIADIC_IN = 1 << 7, /* the last declared input repeats */
     HONE_OP_VARIADIC_OUT = 1 << 8,
-    HONE_OP_NO_EVAL = 1 << 9, /* never executed itself (expanded or folded before) */
-    HONE_OP_DEPRECATED = 1 << 10
+    HONE_OP_NO_EVAL = 1 << 9 /* never executed itself (expanded or folded before) */
 };
 
 /* An input or output. `var` names a type variable ('T', 'I', ...): all parameters with the same
@@ -67,6 +66,9 @@ struct hone__op {
 const hone__op *hone__op_find(const char *domain, const char *name, int64_t opset);
 /* Any version of it; for messages ("Foo exists since opset 13, the model says 11"). */
 const hone__op *hone__op_find_any(const char *domain, const char *name);
+/* The opset of the standard that removed an operator; 0: none did. Its last row still runs there: the checker
+ * complains. */
+int hone__op_removed_in(const char *name);
 /* Why an operator of the standard has no row on purpose; NULL for all others. */
 const char *hone__op_refusal(const char *domain, const char *name);
 /* Why this node, whose operator has a row, cannot run with the attributes it has; NULL when it can. */
@@ -128,12 +130,18 @@ hone_status hone__op_infer_node(hone__infer *ctx);
 /* Checks a node against its row without shapes: input/output counts, attributes known, required
  * ones present and of the right type. */
 hone_status hone__op_check_node(const hone__node *node, hone_error *error);
+/* Whether its row admits the element types of a node's inputs and outputs, as far as they are known. If not, the first
+ * type that is not admitted and a sentence that names it. */
+bool hone__op_takes_types(const hone__node *node, hone_dtype *dtype, char *reason, size_t size);
 /* Data propagation for small integer tensors (Shape, Gather, Concat, arithmetic, ...): sets out_sym where
  * the row's inference left it NULL. Called by hone__op_infer_node; see op_propagate.c. */
 hone_status hone__op_propagate(hone__infer *ctx);
 /* Infers every value of a graph, subgraphs included; types already declared are merged (a
  * contradiction is an error that names the node). Constants propagate through integer arithmetic. */
 hone_status hone__graph_infer(hone__graph *graph, hone_error *error);
+/* The same, going on behind a node that fails: `report` gets each failure, and the node's outputs stay as declared. */
+typedef void (*hone__infer_failed)(void *user, const hone__node *node, const hone_error *error);
+hone_status hone__graph_infer_all(hone__graph *graph, hone__infer_failed report, void *user, hone_error *error);
 
 /* ---- reference evaluation ----
  * Inputs omitted are NULL. An evaluator gets each output with hone__eval_output, which gives memory of

@@ -1,7 +1,8 @@
-/* A node against its row, as the ONNX checker does it: counts, required inputs, attributes. */
+/* A node against its row, as the ONNX checker does it: counts, required inputs, attributes, types. */
 #include "base/error.h"
 #include "ops/op.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *attr_type_name(hone__attr_type type) {
@@ -63,4 +64,33 @@ hone_status hone__op_check_node(const hone__node *node, hone_error *error) {
     if (status == HONE_OK)
         status = check_attrs(node, error);
     return status == HONE_OK ? HONE_OK : fail_node(node, error, status);
+}
+
+/* The type of the tensors in a value; UNDEFINED when not known. */
+static hone_dtype inner_dtype(const hone__type *type) {
+    while (type && type->is_known && type->kind != HONE_KIND_TENSOR)
+        type = type->elem;
+    return type && type->is_known ? type->dtype : HONE_DTYPE_UNDEFINED;
+}
+
+static const hone__op_param *param_at(const hone__op_param *params, size_t n, size_t i) {
+    return n == 0 ? NULL : &params[i < n ? i : n - 1];
+}
+
+bool hone__op_takes_types(const hone__node *node, hone_dtype *dtype, char *reason, size_t size) {
+    const hone__op *op = node->op;
+    for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        const bool is_input = i < node->n_inputs;
+        const size_t k = is_input ? i : i - node->n_inputs;
+        const hone__value *value = is_input ? node->inputs[k] : node->outputs[k];
+        const hone__op_param *param =
+            is_input ? param_at(op->inputs, op->n_inputs, k) : param_at(op->outputs, op->n_outputs, k);
+        *dtype = value ? inner_dtype(&value->type) : HONE_DTYPE_UNDEFINED;
+        if (!param || !param->types || *dtype == HONE_DTYPE_UNDEFINED || hone__dtype_in(*dtype, param->types))
+            continue;
+        snprintf(reason, size, "%s \"%.80s\" of %.80s (since opset %d) cannot be %s", is_input ? "input" : "output",
+                 param->name ? param->name : "", node->op_type, op->since, hone_dtype_name(*dtype));
+        return false;
+    }
+    return true;
 }

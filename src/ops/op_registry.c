@@ -74,6 +74,10 @@ const hone__op *hone__op_find(const char *domain, const char *name, int64_t opse
     return found;
 }
 
+int hone__op_removed_in(const char *name) {
+    return strcmp(name, "Upsample") == 0 ? 10 : strcmp(name, "Scatter") == 0 ? 11 : 0;
+}
+
 const hone__op *hone__op_find_any(const char *domain, const char *name) {
     size_t i = first_row(plain_domain(domain), name);
     return i < g_n_rows ? g_rows[i] : NULL;

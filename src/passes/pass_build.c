@@ -16,8 +16,7 @@ int64_t hone__pass_opset(const hone__pass_context *ctx) { return hone__graph_get
 bool hone__pass_can(const hone__pass_context *ctx, const char *op_type, int since) {
     int64_t opset = hone__pass_opset(ctx);
     const hone__op *op = opset > 0 ? hone__op_find("", op_type, opset) : NULL;
-    return op && op->since >= since && !(op->flags & HONE_OP_DEPRECATED) &&
-           hone__pass_may_make(ctx, "", op_type, opset);
+    return op && op->since >= since && hone__pass_may_make(ctx, "", op_type, opset);
 }
 
 hone_status hone__pass_insert(hone__pass_context *ctx, hone__node *before, const char *op_type,

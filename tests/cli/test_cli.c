@@ -249,6 +249,21 @@ static void test_inspect(void **state) {
     assert_int_equal(json_array_size(list), 2);
     expect_keys(json_array_get(list, 0), "node op domain opset dtype backend reason");
     json_decref(json);
+    /* All of them at once, also behind nodes whose types could not be inferred and in the branches of an If. */
+    static const char *const ten[] = {"standard", "foreign", "ml",    "contrib", "newer",
+                                      "bool",     "type",    "types", "InThen",  "InElse"};
+    run("inspect", data("ten_unsupported.onnx"), "--json", "-", NULL);
+    expect_code(0);
+    json = json_out();
+    list = json_object_get(json, "unsupported");
+    assert_int_equal(json_array_size(list), 10);
+    for (size_t i = 0; i < 10; i++) {
+        int is_listed = 0;
+        for (size_t k = 0; k < 10; k++)
+            is_listed |= !strcmp(json_string_value(json_object_get(json_array_get(list, k), "node")), ten[i]);
+        assert_true(is_listed);
+    }
+    json_decref(json);
     run("inspect", data("mlp.onnx"), "--level", "all", "-v", NULL);
     expect_code(0);
     expect_text(last.out, "ORT_ENABLE_ALL");
@@ -328,6 +343,11 @@ static void test_check(void **state) {
     assert_non_null(file);
     fwrite(bytes, 1, n / 2, file);
     fclose(file);
+    run("check", data("ten_unsupported.onnx"), NULL); /* faults of every stage: operators, opsets, types */
+    expect_code(3);
+    for (size_t i = 0; i < 6; i++)
+        expect_text(last.out,
+                    ((const char *[]){"\"standard\"", "\"contrib\"", "\"newer\"", "\"removed\"", "Relu", "MatMul"})[i]);
     run("check", temp("cut.onnx"), "--json", "-", NULL);
     expect_code(3);
     json_decref(json_out());

@@ -78,6 +78,26 @@ save("unsupported", [helper.make_node("Relu", ["x"], ["a"], "fine"),
                      helper.make_node("Twist", ["b"], ["y"], "stranger", domain="com.example")],
      [value("x", F, [1])], [value("y", F, [1])], extra=[("com.example", 1)])
 
+# Ten nodes that cannot run, each for another reason or in another place, and others between them.
+S, B = TensorProto.STRING, TensorProto.BOOL
+branch = [helper.make_graph([helper.make_node(kind, ["x"], [kind], kind)], kind, [], [value(kind, F, ["u"])])
+          for kind in ("InThen", "InElse")]
+save("ten_unsupported", [helper.make_node("Relu", ["x"], ["fine"], "fine"),
+                         helper.make_node("Frobnicate", ["fine"], ["a"], "standard"),
+                         helper.make_node("Frobnicate", ["x"], ["b"], "foreign", domain="com.example"),
+                         helper.make_node("Frobnicate", ["x"], ["c"], "ml", domain="ai.onnx.ml"),
+                         helper.make_node("SparseAttention", ["x"], ["d"], "contrib", domain="com.microsoft"),
+                         helper.make_node("Gelu", ["x"], ["e"], "newer"),
+                         helper.make_node("Relu", ["s"], ["f"], "type"),
+                         helper.make_node("MatMul", ["s", "s"], ["g"], "types"),
+                         helper.make_node("Upsample", ["x", "scales"], ["h"], "removed"),
+                         helper.make_node("Neg", ["on"], ["j"], "bool"),
+                         helper.make_node("If", ["on"], ["i"], "if", then_branch=branch[0], else_branch=branch[1])],
+     [value("x", F, [1]), value("s", S, [1, 1]), value("on", B, [])],
+     [value(name, F, ["n"]) for name in "abcdefghij"],
+     [numpy_helper.from_array(np.array([2], np.float32), "scales")],
+     extra=[("com.example", 1), ("ai.onnx.ml", 3), ("com.microsoft", 1)])
+
 # NumPy files of many kinds.
 a = np.arange(6, dtype=np.float32).reshape(2, 3)
 np.save(path("npy", "fortran.npy"), np.asfortranarray(a))
