@@ -67,6 +67,8 @@ def lively(module):
             nn.init.uniform_(m.running_var, 0.8, 1.2)
             nn.init.uniform_(m.weight, 0.8, 1.2)
             nn.init.uniform_(m.bias, -0.1, 0.1)
+        elif isinstance(m, nn.Linear) and not m.weight.any():
+            m.reset_parameters()  # heads that start at zero would hide everything before them
     return module
 
 
@@ -142,7 +144,7 @@ for name, size in (("vit_b_32", 224), ("inception_v3", 299), ("googlenet", 224),
                    ("efficientnet_v2_s", 128), ("mnasnet1_0", 96), ("resnet18", 96), ("densenet121", 64),
                    ("shufflenet_v2_x1_0", 96), ("mobilenet_v3_small", 96), ("regnet_x_400mf", 96), ("convnext_tiny", 96),
                    ("squeezenet1_1", 96), ("alexnet", 96)):
-    vision(name, size, **({"init_weights": True} if name in ("inception_v3", "googlenet") else {}))
+    vision(name, size, **({"init_weights": False} if name in ("inception_v3", "googlenet") else {}))
 for opset in (9, 10, 11, 12, 13, 14, 15, 17):
     vision("resnet18", 64, opset)
     vision("mobilenet_v3_small", 64, opset)

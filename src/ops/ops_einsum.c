@@ -2,24 +2,16 @@
  *
  * Source: ONNX operator specification; numpy.einsum for the notation. Every label is a loop; an
  * ellipsis stands for leading broadcast dimensions, which get labels of their own. */
+#include "ops/op_einsum.h"
 #include "ops/op_elements.h"
 #include "ops/op_help.h"
 
 #include <ctype.h>
 
-enum { N_LETTERS = 52, N_LABELS = N_LETTERS + HONE_MAX_RANK, MAX_TERMS = 16 };
+enum { N_LETTERS = HONE_EINSUM_LETTERS, N_LABELS = HONE_EINSUM_LABELS, MAX_TERMS = HONE_EINSUM_TERMS };
 
-typedef struct term {
-    int n; /* labels, the ellipsis expanded */
-    int label[HONE_MAX_RANK];
-} term;
-
-typedef struct einsum {
-    int n_in;
-    term in[MAX_TERMS], out;
-    hone__dim dim[N_LABELS]; /* of each label */
-    bool used[N_LABELS];
-} einsum;
+typedef hone__einsum_term term;
+typedef hone__einsum einsum;
 
 /* Parses one term up to a comma, an arrow or the end. rank < 0: the output, whose ellipsis has `ellipsis`
  * dimensions. Ellipsis dimensions are numbered from the right. */
@@ -70,7 +62,7 @@ static void implicit_output(einsum *e, int ellipsis) {
     }
 }
 
-static hone_status parse(const hone__node *node, size_t n_in, const int *ranks, einsum *e, hone_error *error) {
+hone_status hone__einsum_parse(const hone__node *node, size_t n_in, const int *ranks, einsum *e, hone_error *error) {
     const char *text = hone__node_attr_string(node, "equation", "");
     int ellipsis = 0;
     HONE_FAIL_IF(n_in < 1 || n_in > MAX_TERMS, error, HONE_ERROR_UNSUPPORTED,
@@ -97,7 +89,7 @@ static hone_status parse(const hone__node *node, size_t n_in, const int *ranks, 
     return HONE_OK;
 }
 
-static hone_status bind_dims(einsum *e, size_t i, const hone__dim *dims, hone_error *error) {
+hone_status hone__einsum_bind(einsum *e, size_t i, const hone__dim *dims, hone_error *error) {
     for (int k = 0; k < e->in[i].n; k++) {
         int label = e->in[i].label[k];
         hone__dim *d = &e->dim[label];
@@ -114,7 +106,7 @@ static hone_status bind_dims(einsum *e, size_t i, const hone__dim *dims, hone_er
     return HONE_OK;
 }
 
-static hone_status check_output(const einsum *e, hone_error *error) {
+hone_status hone__einsum_check(const einsum *e, hone_error *error) {
     for (int k = 0; k < e->out.n; k++) {
         HONE_FAIL_IF(!e->used[e->out.label[k]], error, HONE_ERROR_MODEL, "the output has a label that no input has");
         for (int j = 0; j < k; j++)
@@ -133,10 +125,10 @@ static hone_status infer_einsum(hone__infer *ctx) {
             return hone__infer_set_dtype(ctx, 0, dtype);
         ranks[i] = hone__infer_input(ctx, i)->rank;
     }
-    HONE_TRY(parse(ctx->node, ctx->n_in, ranks, &e, ctx->error));
+    HONE_TRY(hone__einsum_parse(ctx->node, ctx->n_in, ranks, &e, ctx->error));
     for (size_t i = 0; i < ctx->n_in; i++)
-        HONE_TRY(bind_dims(&e, i, hone__infer_input(ctx, i)->dims, ctx->error));
-    HONE_TRY(check_output(&e, ctx->error));
+        HONE_TRY(hone__einsum_bind(&e, i, hone__infer_input(ctx, i)->dims, ctx->error));
+    HONE_TRY(hone__einsum_check(&e, ctx->error));
     for (int k = 0; k < e.out.n; k++)
         dims[k] = e.dim[e.out.label[k]];
     return hone__infer_set(ctx, 0, dtype, e.out.n, dims);
@@ -234,14 +226,14 @@ static hone_status eval_einsum(hone__eval *ctx) {
         HONE_TRY(hone__eval_tensor(ctx, i, &t));
         ranks[i] = t->rank;
     }
-    HONE_TRY(parse(ctx->node, ctx->n_in, ranks, &e, ctx->error));
+    HONE_TRY(hone__einsum_parse(ctx->node, ctx->n_in, ranks, &e, ctx->error));
     for (size_t i = 0; i < ctx->n_in; i++) {
         hone__dim dims[HONE_MAX_RANK];
         for (int d = 0; d < ctx->in[i]->rank; d++)
             dims[d] = hone__dim_known(ctx->in[i]->dims[d]);
-        HONE_TRY(bind_dims(&e, i, dims, ctx->error));
+        HONE_TRY(hone__einsum_bind(&e, i, dims, ctx->error));
     }
-    HONE_TRY(check_output(&e, ctx->error));
+    HONE_TRY(hone__einsum_check(&e, ctx->error));
     make_loops(&e, ctx->in, &l);
     int64_t results, terms, all;
     if (!hone__shape_count(l.dims, l.n_out, &results) || !hone__shape_count(l.dims + l.n_out, l.n - l.n_out, &terms) ||

@@ -32,6 +32,7 @@ HONE_PASS(fold_pad);
 HONE_PASS(convert_gemm);
 HONE_PASS(propagate_qdq);
 HONE_PASS(eliminate_sequences);
+HONE_PASS(expand_einsum);
 HONE_PASS(fold_conv_affine);
 HONE_PASS(eliminate_duplicates);
 HONE_PASS(fuse_silu);

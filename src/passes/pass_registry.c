@@ -15,6 +15,8 @@ static const hone__pass g_passes[] = {
      hone__pass_fold_constants},
     {"inline_control", HONE_OPT_BASIC, "Replaces If and Loop whose way is known by their bodies.",
      hone__pass_inline_control, .anchors = "If Loop"},
+    {"expand_einsum", HONE_OPT_BASIC, "Writes Einsum as Transpose, ReduceSum, MatMul and Mul.",
+     hone__pass_expand_einsum, .anchors = "Einsum"},
     {"eliminate_sequences", HONE_OPT_BASIC, "Takes sequences apart that are built only to be read.",
      hone__pass_eliminate_sequences, .anchors = "SequenceAt SequenceLength ConcatFromSequence SplitToSequence"},
     {"eliminate_duplicates", HONE_OPT_BASIC, "Merges nodes that compute the same, and equal initialisers.",

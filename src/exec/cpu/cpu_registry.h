@@ -13,6 +13,7 @@ extern const hone__cpu_kernel_family hone__cpu_family_conv;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_3d;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_transpose;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_transpose_3d;
+extern const hone__cpu_kernel_family hone__cpu_family_einsum;
 extern const hone__cpu_kernel_family hone__cpu_family_eltwise;
 extern const hone__cpu_kernel_family hone__cpu_family_gemm;
 extern const hone__cpu_kernel_family hone__cpu_family_norm;
