@@ -7,7 +7,7 @@
  *
  * The first layer of a network may read NCHW (few channels). Groups of less than a block are joined, with zero weights
  * between them, until they fill a block, or half of one where the ISA has half vectors. */
-#include "kernels/conv/conv_internal.h"
+#include "kernels/conv/conv_blocked_internal.h"
 
 #include <string.h>
 
@@ -97,17 +97,10 @@ static void blocked_split(hone__conv_plan *plan, hone__conv_blocked_plan *p) {
     }
 }
 
-bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
+void hone__conv_blocked_measure(hone__conv_plan *plan) {
     hone__conv_blocked_plan *p = &plan->blocked;
     const hone__conv_ops *ops = plan->ops;
-    p->flat = plan->desc;
-    hone__conv_desc *d = &p->flat;
-    if (!blocked_groups(plan, p))
-        return false;
-    if (hone__conv_blocked_pointwise_applicable(d)) {
-        d->w = d->ow = d->h * d->w;
-        d->h = d->oh = 1;
-    }
+    const hone__conv_desc *d = &p->flat;
     const bool is_nchw = d->x_layout == HONE_CONV_LAYOUT_NCHW;
     p->block = is_nchw ? d->c : ops->vw;
     p->x_plane = d->h * d->w * (is_nchw ? 1 : ops->vw);
@@ -122,6 +115,19 @@ bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
     const size_t rest = p->kg % p->lanes;
     p->half_tail = p->lanes == ops->vw && ops->blocked_tile_half && rest > 0 && rest <= p->lanes / 2;
     p->n_panel = hone__conv_ceil(p->kg - (p->half_tail ? rest : 0), 2 * p->lanes) + p->half_tail;
+}
+
+bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
+    hone__conv_blocked_plan *p = &plan->blocked;
+    p->flat = plan->desc;
+    hone__conv_desc *d = &p->flat;
+    if (!blocked_groups(plan, p))
+        return false;
+    if (hone__conv_blocked_pointwise_applicable(d)) {
+        d->w = d->ow = d->h * d->w;
+        d->h = d->oh = 1;
+    }
+    hone__conv_blocked_measure(plan);
     blocked_split(plan, p);
     size_t floats;
     if (!hone__conv_product(p->groups * p->n_panel * 2 * p->lanes, p->cg, d->r, d->s, &floats) ||
@@ -129,20 +135,15 @@ bool hone__conv_blocked_plan_fill(hone__conv_plan *plan) {
         return false;
     plan->n_phases = 1;
     plan->workspace_size = 0;
-    plan->pack_key = (uint64_t)HONE_CONV_KEY_BLOCKED << 56 | (uint64_t)is_nchw;
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_BLOCKED << 56 | (uint64_t)(d->x_layout == HONE_CONV_LAYOUT_NCHW);
     return true;
 }
 
-/* A panel's output channels: from k0 of the group on, nv vectors of `lanes`. */
-typedef struct blocked_panel {
-    size_t k0, nv, lanes;
-} blocked_panel;
-
-static blocked_panel panel_at(const hone__conv_blocked_plan *p, size_t j) {
+hone__conv_blocked_panel hone__conv_blocked_panel_at(const hone__conv_blocked_plan *p, size_t j) {
     const size_t whole = p->half_tail ? p->kg / p->lanes * p->lanes : p->kg, k0 = j * 2 * p->lanes;
     if (p->half_tail && j + 1 == p->n_panel)
-        return (blocked_panel){whole, 1, p->lanes / 2};
-    return (blocked_panel){k0, whole - k0 > p->lanes ? 2 : 1, p->lanes};
+        return (hone__conv_blocked_panel){whole, 1, p->lanes / 2};
+    return (hone__conv_blocked_panel){k0, whole - k0 > p->lanes ? 2 : 1, p->lanes};
 }
 
 /* Input channels of a group that exist: a joined last group may have fewer. Lanes past the last channel are not read.
@@ -202,7 +203,7 @@ void hone__conv_blocked_pack(const hone__conv_plan *plan, const hone_f32_unalign
     for (size_t g = 0; g < p->groups; g++)
         for (size_t j = 0; j < p->n_panel; j++) {
             const size_t depth = blocked_depth(plan, g);
-            const blocked_panel panel = panel_at(p, j);
+            const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
             const size_t width = panel.nv * panel.lanes;
             float *to = packed + (g * p->n_panel + j) * full;
             if (p->groups == plan->desc.groups) {
@@ -225,41 +226,22 @@ size_t hone__conv_blocked_tasks(const hone__conv_plan *plan, size_t phase) {
 
 /* ---- run ---- */
 
-/* What a task works on: one image and group. */
-typedef struct blocked_job {
-    const hone__conv_args *args;
-    const hone__conv_plan *plan;
-    const hone__conv_blocked_plan *p;
-    const float *x, *w, *z, *bias;
-    float *y;
-    size_t depth;  /* input channels of the group */
-    size_t k_left; /* output channels that exist from the group's first */
-} blocked_job;
-
 /* Tile of m pixels from (oh, ow): along the row, or down the column. */
-static void blocked_call(const blocked_job *job, size_t j, size_t oh, size_t ow, size_t m, bool is_column) {
-    const hone__conv_blocked_plan *p = job->p;
+static void blocked_call(const hone__conv_blocked_job *job, size_t j, size_t oh, size_t ow, size_t m, bool is_column) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
     const hone__conv_ops *ops = job->plan->ops;
-    const blocked_panel panel = panel_at(p, j);
+    const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
     const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = panel.k0;
-    const size_t y_at = (oh * d->ow + ow) * ops->vw + k0 / ops->vw * p->y_plane;
-    hone__conv_btile t = {.block = p->block, .n_c = job->depth, .kernel_h = d->r, .kernel_w = d->s, .act = &d->act};
-    t.n_r = hone__conv_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, &t.r0);
-    t.n_s = hone__conv_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, ow, &t.s0);
-    if (t.n_r == 0 || t.n_s == 0)
-        t.n_r = t.n_s = t.r0 = t.s0 = 0;
-    const ptrdiff_t ih = (ptrdiff_t)(oh * d->stride_h + t.r0 * d->dil_h) - (ptrdiff_t)d->pad_top;
-    const ptrdiff_t iw = (ptrdiff_t)(ow * d->stride_w + t.s0 * d->dil_w) - (ptrdiff_t)d->pad_left;
-    t.x = t.n_r ? job->x + (ih * (ptrdiff_t)d->w + iw) * (ptrdiff_t)px : job->x;
+    const size_t y_at = (oh - job->row0) * job->y_pitch + ow * ops->vw + k0 / ops->vw * job->y_plane;
+    hone__conv_btile t = {.block = p->block, .n_c = job->depth, .act = &d->act};
+    t.x = job->x + hone__conv_blocked_window(d, px, oh, ow, &t);
     t.w = job->w + j * p->cg * d->r * d->s * 2 * p->lanes;
-    t.cs = px == 1 ? (ptrdiff_t)p->x_plane : 1;
-    t.bs = (ptrdiff_t)p->x_plane;
+    t.cs = px == 1 ? (ptrdiff_t)job->x_plane : 1;
+    t.bs = (ptrdiff_t)job->x_plane;
     t.ms = (ptrdiff_t)((is_column ? d->stride_h * d->w : d->stride_w) * px);
-    t.rs = (ptrdiff_t)(d->dil_h * d->w * px);
-    t.ss = (ptrdiff_t)(d->dil_w * px);
-    t.y_ms = is_column ? d->ow * ops->vw : ops->vw;
-    t.y_plane = p->y_plane;
+    t.y_ms = is_column ? job->y_pitch : ops->vw;
+    t.y_plane = job->y_plane;
     t.y = job->y + y_at;
     t.z = job->z ? job->z + y_at : NULL;
     t.bias = job->bias ? job->bias + k0 : NULL;
@@ -271,15 +253,14 @@ static void blocked_call(const blocked_job *job, size_t j, size_t oh, size_t ow,
 }
 
 /* Panels [j0, j1) of one tile. */
-static void blocked_panels(const blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t m,
+static void blocked_panels(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t m,
                            bool is_column) {
     for (size_t j = j0; j < j1; j++)
         blocked_call(job, j, oh, ow, m, is_column);
 }
 
-/* Rows [begin, end) of output, or those tiles of the one row. */
-static void blocked_rows(const blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end) {
-    const hone__conv_blocked_plan *p = job->p;
+void hone__conv_blocked_rows(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
     if (d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow) {
         for (size_t u = begin; u < end; u++)
@@ -306,32 +287,40 @@ static void blocked_rows(const blocked_job *job, size_t j0, size_t j1, size_t be
     }
 }
 
-void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
-    (void)phase;
-    (void)thread;
+hone__conv_blocked_job hone__conv_blocked_job_at(const hone__conv_args *args, size_t image, size_t group) {
     const hone__conv_plan *plan = args->plan;
     const hone__conv_blocked_plan *p = &plan->blocked;
     const hone__conv_desc *d = &p->flat;
-    const size_t vw = plan->ops->vw;
+    const size_t vw = plan->ops->vw, k0 = group * p->kg, c0 = group * p->cg;
+    const size_t x_blocks = d->x_layout == HONE_CONV_LAYOUT_NCHW ? d->c : hone__conv_ceil(d->c, vw);
+    const size_t y_at = (image * hone__conv_ceil(d->k, vw) + k0 / vw) * p->y_plane + k0 % vw;
+    return (hone__conv_blocked_job){.plan = plan,
+                                    .x = args->x + (image * x_blocks + c0 / vw) * p->x_plane + c0 % vw,
+                                    .w = args->packed + group * p->n_panel * p->cg * d->r * d->s * 2 * p->lanes,
+                                    .z = args->z ? args->z + y_at : NULL,
+                                    .bias = args->bias ? args->bias + k0 : NULL,
+                                    .y = args->y + y_at,
+                                    .x_plane = p->x_plane,
+                                    .y_plane = p->y_plane,
+                                    .y_pitch = d->ow * vw,
+                                    .depth = blocked_depth(plan, group),
+                                    .k_left = d->k - k0};
+}
+
+void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
+    (void)phase;
+    (void)thread;
+    const hone__conv_blocked_plan *p = &args->plan->blocked;
     /* Chunks of pixels vary slowest: a thread's share is one band of the image, whatever the channels. */
     const size_t jc = task % p->n_jchunk, g = task / p->n_jchunk % p->groups;
     const size_t rest = task / p->n_jchunk / p->groups, chunk = rest % p->n_chunk, image = rest / p->n_chunk;
     const size_t begin = p->units * chunk / p->n_chunk, end = p->units * (chunk + 1) / p->n_chunk;
     const size_t j0 = p->n_panel * jc / p->n_jchunk, j1 = p->n_panel * (jc + 1) / p->n_jchunk;
-    const size_t k0 = g * p->kg, c0 = g * p->cg,
-                 x_size =
-                     d->x_layout == HONE_CONV_LAYOUT_NCHW ? d->c * p->x_plane : hone__conv_ceil(d->c, vw) * p->x_plane;
-    const size_t y_at = (image * hone__conv_ceil(d->k, vw) + k0 / vw) * p->y_plane + k0 % vw;
-    blocked_job job = {.args = args, .plan = plan, .p = p, .depth = blocked_depth(plan, g), .k_left = d->k - k0};
-    job.x = args->x + image * x_size + c0 / vw * p->x_plane + c0 % vw;
-    job.w = args->packed + g * p->n_panel * p->cg * d->r * d->s * 2 * p->lanes;
-    job.y = args->y + y_at;
-    job.z = args->z ? args->z + y_at : NULL;
-    job.bias = args->bias ? args->bias + k0 : NULL;
+    const hone__conv_blocked_job job = hone__conv_blocked_job_at(args, image, g);
     if (!p->panels_outer) {
-        blocked_rows(&job, j0, j1, begin, end);
+        hone__conv_blocked_rows(&job, j0, j1, begin, end);
         return;
     }
     for (size_t j = j0; j < j1; j++)
-        blocked_rows(&job, j, j + 1, begin, end);
+        hone__conv_blocked_rows(&job, j, j + 1, begin, end);
 }

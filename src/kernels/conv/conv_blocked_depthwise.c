@@ -1,7 +1,7 @@
 /* Depthwise convolutions in the channel-blocked layout: every lane is a channel of its own, so all vectors are full
  * whatever the image's width or the stride. Borders are worked on as in conv_blocked.c; where most pixels are near one
  * (small images, large kernels) a block's plane is first copied into a zero-padded one, which fits L1. */
-#include "kernels/conv/conv_internal.h"
+#include "kernels/conv/conv_blocked_internal.h"
 
 #include <string.h>
 
@@ -71,45 +71,75 @@ typedef struct dw_job {
 static hone__conv_btile dw_tile(const dw_job *job, size_t oh, size_t ow) {
     const hone__conv_desc *d = &job->plan->blocked.flat;
     const size_t vw = job->plan->ops->vw, at = (oh * d->ow + ow) * vw;
-    hone__conv_btile t = {.w = job->w, .kernel_h = d->r, .kernel_w = d->s, .act = &d->act, .n_k = job->n_k};
-    t.bias = job->bias;
-    t.y = job->y + at;
-    t.z = job->z ? job->z + at : NULL;
-    t.y_ms = vw;
-    t.ss = (ptrdiff_t)(d->dil_w * vw);
-    return t;
+    return (hone__conv_btile){.w = job->w,
+                              .bias = job->bias,
+                              .act = &d->act,
+                              .n_k = job->n_k,
+                              .y = job->y + at,
+                              .z = job->z ? job->z + at : NULL,
+                              .y_ms = vw,
+                              .n_times = 1};
 }
 
-/* m pixels whose taps are those of (oh, ow), along the row or down the column. */
-static void dw_call(const dw_job *job, size_t oh, size_t ow, size_t m, bool is_column) {
+/* m pixels from (oh, ow) along the row, `rows` times: all have the same taps. */
+static void dw_down(const dw_job *job, size_t oh, size_t ow, size_t m, size_t rows) {
     const hone__conv_desc *d = &job->plan->blocked.flat;
     const size_t vw = job->plan->ops->vw;
     hone__conv_btile t = dw_tile(job, oh, ow);
-    t.n_r = hone__conv_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, &t.r0);
-    t.n_s = hone__conv_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, ow, &t.s0);
-    if (t.n_r == 0 || t.n_s == 0)
-        t.n_r = t.n_s = t.r0 = t.s0 = 0;
-    const ptrdiff_t ih = (ptrdiff_t)(oh * d->stride_h + t.r0 * d->dil_h) - (ptrdiff_t)d->pad_top;
-    const ptrdiff_t iw = (ptrdiff_t)(ow * d->stride_w + t.s0 * d->dil_w) - (ptrdiff_t)d->pad_left;
-    t.x = t.n_r ? job->x + (ih * (ptrdiff_t)d->w + iw) * (ptrdiff_t)vw : job->x;
-    t.rs = (ptrdiff_t)(d->dil_h * d->w * vw);
-    t.ms = (ptrdiff_t)((is_column ? d->stride_h * d->w : d->stride_w) * vw);
-    t.y_ms = is_column ? d->ow * vw : vw;
+    t.x = job->x + hone__conv_blocked_window(d, vw, oh, ow, &t);
+    t.ms = (ptrdiff_t)(d->stride_w * vw);
+    t.n_times = rows;
+    t.x_step = (ptrdiff_t)(d->stride_h * d->w * vw);
+    t.y_step = d->ow * vw;
     job->plan->ops->blocked_dw(m, &t);
 }
 
-static void dw_inside_out(const dw_job *job) {
+/* The inside of row oh: whole tiles, and the rest. */
+static void dw_along(const dw_job *job, size_t oh) {
     const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
-    const size_t mr = job->plan->ops->dw_mr;
-    for (size_t oh = job->begin; oh < job->end; oh++)
-        for (size_t ow = p->col_lo; ow < p->col_hi; ow += p->tile)
-            dw_call(job, oh, ow, hone__min_size(p->tile, p->col_hi - ow), false);
-    for (size_t ow = p->col_lo == 0 ? p->col_hi : 0; ow < d->ow; ow = ow + 1 == p->col_lo ? p->col_hi : ow + 1)
+    const size_t vw = job->plan->ops->vw, inside = p->col_hi - p->col_lo, tiles = inside / p->tile;
+    hone__conv_btile t = dw_tile(job, oh, p->col_lo);
+    t.x = job->x + hone__conv_blocked_window(d, vw, oh, p->col_lo, &t);
+    t.ms = (ptrdiff_t)(d->stride_w * vw);
+    t.n_times = tiles;
+    t.x_step = (ptrdiff_t)(p->tile * d->stride_w * vw);
+    t.y_step = p->tile * vw;
+    job->plan->ops->blocked_dw(p->tile, &t);
+    if (inside % p->tile)
+        dw_down(job, oh, p->col_lo + tiles * p->tile, inside % p->tile, 1);
+}
+
+/* m pixels down column ow, which is near a border. */
+static void dw_column(const dw_job *job, size_t oh, size_t ow, size_t m) {
+    const hone__conv_desc *d = &job->plan->blocked.flat;
+    const size_t vw = job->plan->ops->vw;
+    hone__conv_btile t = dw_tile(job, oh, ow);
+    t.x = job->x + hone__conv_blocked_window(d, vw, oh, ow, &t);
+    t.ms = (ptrdiff_t)(d->stride_h * d->w * vw);
+    t.y_ms = d->ow * vw;
+    job->plan->ops->blocked_dw(m, &t);
+}
+
+/* Rows that have all their taps are one call where a tile spans them, so that setting it up counts little. */
+static void dw_inside_out(const dw_job *job) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
+    const size_t mr = job->plan->ops->dw_mr, inside = p->col_hi - p->col_lo;
+    for (size_t oh = job->begin; oh < job->end && inside;) {
+        const bool is_whole = oh >= p->row_lo && oh < p->row_hi && inside == p->tile;
+        const size_t rows = is_whole ? hone__min_size(job->end, p->row_hi) - oh : 1;
+        if (inside == p->tile)
+            dw_down(job, oh, p->col_lo, inside, rows);
+        else
+            dw_along(job, oh);
+        oh += rows;
+    }
+    const size_t ow_end = p->flat.ow;
+    for (size_t ow = p->col_lo == 0 ? p->col_hi : 0; ow < ow_end; ow = ow + 1 == p->col_lo ? p->col_hi : ow + 1)
         for (size_t oh = job->begin; oh < job->end;) {
             const bool is_inside = oh >= p->row_lo && oh < p->row_hi;
             const size_t m = is_inside ? hone__min_size(mr, hone__min_size(job->end, p->row_hi) - oh) : 1;
-            dw_call(job, oh, ow, m, m > 1);
+            dw_column(job, oh, ow, m);
             oh += m;
         }
 }
@@ -133,16 +163,19 @@ static void dw_padded(const dw_job *job) {
     const hone__conv_desc *d = &p->flat;
     const size_t vw = job->plan->ops->vw;
     dw_fill(job);
-    for (size_t oh = job->begin; oh < job->end; oh++)
-        for (size_t ow = 0; ow < d->ow; ow += p->tile) {
-            hone__conv_btile t = dw_tile(job, oh, ow);
-            t.n_r = d->r;
-            t.n_s = d->s;
-            t.x = job->padded + ((oh - job->begin) * d->stride_h * p->pad_w + ow * d->stride_w) * vw;
-            t.rs = (ptrdiff_t)(d->dil_h * p->pad_w * vw);
-            t.ms = (ptrdiff_t)(d->stride_w * vw);
-            job->plan->ops->blocked_dw(hone__min_size(p->tile, d->ow - ow), &t);
-        }
+    for (size_t ow = 0; ow < d->ow; ow += p->tile) {
+        hone__conv_btile t = dw_tile(job, job->begin, ow);
+        t.kernel_h = t.n_r = d->r;
+        t.kernel_w = t.n_s = d->s;
+        t.x = job->padded + ow * d->stride_w * vw;
+        t.rs = (ptrdiff_t)(d->dil_h * p->pad_w * vw);
+        t.ss = (ptrdiff_t)(d->dil_w * vw);
+        t.ms = (ptrdiff_t)(d->stride_w * vw);
+        t.n_times = job->end - job->begin;
+        t.x_step = (ptrdiff_t)(d->stride_h * p->pad_w * vw);
+        t.y_step = d->ow * vw;
+        job->plan->ops->blocked_dw(hone__min_size(p->tile, d->ow - ow), &t);
+    }
 }
 
 void hone__conv_blocked_dw_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {

@@ -76,14 +76,15 @@ enum { DW_MR = 12 };
 #define DW_ALL_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #endif
 
-HONE_INLINE void blocked_dw_body(const size_t m, const bool is_flat, const hone__conv_btile *t) {
+/* One tile of m pixels at x, written at y. */
+HONE_INLINE void blocked_dw_body(const size_t m, const bool is_flat, const hone__conv_btile *t, const act_vec *act,
+                                 const vf bias, const float *x, const float *z, float *y) {
     vf s[DW_MR];
-    const vf bias = !t->bias ? v_zero() : t->n_k >= VW ? v_load(t->bias) : v_loadn(t->bias, t->n_k);
     HONE_UNROLL
     for (size_t i = 0; i < m; i++)
         s[i] = bias;
     const ptrdiff_t ms = is_flat ? VW : t->ms;
-    const float *xr = t->x, *wr = t->w + (t->r0 * t->kernel_w + t->s0) * VW;
+    const float *xr = x, *wr = t->w + (t->r0 * t->kernel_w + t->s0) * VW;
     for (size_t r = t->n_r; r; r--, xr += t->rs, wr += t->kernel_w * VW) {
         const float *p[(DW_MR + 2) / 3], *w = wr;
         HONE_UNROLL
@@ -99,31 +100,43 @@ HONE_INLINE void blocked_dw_body(const size_t m, const bool is_flat, const hone_
                 p[g] += t->ss;
         }
     }
-    const act_vec act = act_prepare(t->act);
-    if (t->z) {
+    if (z) {
         HONE_UNROLL
         for (size_t i = 0; i < m; i++)
-            s[i] = v_add(s[i], v_load(t->z + i * t->y_ms));
+            s[i] = v_add(s[i], v_load(z + i * t->y_ms));
     }
-    if (act.is_clamp) {
+    if (act->is_clamp) {
         HONE_UNROLL
         for (size_t i = 0; i < m; i++)
-            v_store(t->y + i * t->y_ms, v_min(act.hi, v_max(act.lo, s[i])));
+            v_store(y + i * t->y_ms, v_min(act->hi, v_max(act->lo, s[i])));
         return;
     }
     HONE_UNROLL
     for (size_t i = 0; i < m; i++)
-        v_store(t->y + i * t->y_ms, s[i]);
-    blocked_act(t->y, m, t->y_ms, t->act);
+        v_store(y + i * t->y_ms, s[i]);
+    blocked_act(y, m, t->y_ms, t->act);
+}
+
+HONE_INLINE void blocked_dw_times(const size_t m, const bool is_flat, const hone__conv_btile *t) {
+    const vf bias = !t->bias ? v_zero() : t->n_k >= VW ? v_load(t->bias) : v_loadn(t->bias, t->n_k);
+    const act_vec act = act_prepare(t->act);
+    const float *x = t->x, *z = t->z;
+    float *y = t->y;
+    for (size_t n = t->n_times; n; n--) {
+        blocked_dw_body(m, is_flat, t, &act, bias, x, z, y);
+        x += t->x_step;
+        y += t->y_step;
+        z = z ? z + t->y_step : NULL;
+    }
 }
 
 static void blocked_dw(size_t m, const hone__conv_btile *t) {
 #define DW_CASE(M)                                                                                                     \
     case (M)*2:                                                                                                        \
-        blocked_dw_body(M, false, t);                                                                                  \
+        blocked_dw_times(M, false, t);                                                                                 \
         break;                                                                                                         \
     case (M)*2 + 1:                                                                                                    \
-        blocked_dw_body(M, true, t);                                                                                   \
+        blocked_dw_times(M, true, t);                                                                                  \
         break;
     switch (m * 2 + (t->ms == VW)) {
         DW_ALL_ROWS(DW_CASE)

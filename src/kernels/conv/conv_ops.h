@@ -54,6 +54,10 @@ typedef struct hone__conv_btile {
     size_t y_ms, y_plane;  /* output: pixel, block of channels */
     size_t n_k;            /* output channels that exist: bounds reading the bias */
     const hone_act *act;
+    /* Depthwise: the tile is repeated n_times, x and y (and z) moving on by these steps. */
+    size_t n_times;
+    ptrdiff_t x_step;
+    size_t y_step;
 } hone__conv_btile;
 
 /* One output pixel of a pooling in the blocked layout. */
