@@ -37,6 +37,7 @@
     X(contrib_quant)                                                                                                   \
     X(contrib_qlinear)                                                                                                 \
     X(ml)                                                                                                              \
+    X(channel)                                                                                                         \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
     X(matmul)                                                                                                          \

@@ -17,7 +17,7 @@ static const struct {
             "GatherElements GatherND Greater GreaterOrEqual Identity If IsInf IsNaN Less LessOrEqual Loop Max MaxPool "
             "Min Neg NonMaxSuppression NonZero Not OneHot Or Pad Relu Reshape Round Scan Scatter ScatterElements "
             "ScatterND SequenceAt Shape Shrink Sign Size Slice SpaceToDepth Split Squeeze Tile TopK Transpose Trilu "
-            "Unique Unsqueeze Where Xor ReduceMax ReduceMin GlobalMaxPool "},
+            "Unique Unsqueeze Where Xor ReduceMax ReduceMin GlobalMaxPool ChannelGather "},
     {ROUNDED, " Add Sub Mul Div Mod Sqrt Reciprocal LeakyRelu PRelu HardSigmoid HardSwish ThresholdedRelu "
               "Softsign DequantizeLinear Range "},
     {SERIES,

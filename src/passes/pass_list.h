@@ -35,6 +35,7 @@ HONE_PASS(eliminate_sequences);
 HONE_PASS(expand_einsum);
 HONE_PASS(fold_conv_affine);
 HONE_PASS(eliminate_duplicates);
+HONE_PASS(fuse_shuffle);
 HONE_PASS(fuse_silu);
 HONE_PASS(fuse_gelu);
 HONE_PASS(approximate_gelu);

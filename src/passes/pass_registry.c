@@ -81,6 +81,8 @@ static const hone__pass g_passes[] = {
      hone__pass_convert_transposes, .anchors = "Transpose"},
     {"merge_slices", HONE_OPT_BASIC, "Joins Slices, Concats, and Splits that undo each other.", hone__pass_merge_slices,
      .anchors = "Slice Gather Concat Split"},
+    {"fuse_shuffle", HONE_OPT_EXTENDED, "Makes channel shuffles, and Concat and Split around them, one gather.",
+     hone__pass_fuse_shuffle, .anchors = "Transpose"},
     {"merge_reductions", HONE_OPT_BASIC, "Joins reductions, and makes GlobalAveragePool of a spatial mean.",
      hone__pass_merge_reductions, .anchors = "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd Squeeze Unsqueeze"},
     {"fold_affine_before", HONE_OPT_BASIC, "Folds scales and shifts of the input into Conv, Gemm or MatMul.",

@@ -360,6 +360,29 @@ static void test_rotary(void **state) {
     harness_check(h, 1, "f32_rotary_halves");
 }
 
+/* Channels picked from up to five inputs. */
+static void test_channel_gather(void **state) {
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        enum { MAX = HARNESS_MAX_INTS };
+        const size_t n_in = (size_t)harness_between(1, 5), n = (size_t)harness_between(1, MAX);
+        int64_t dims[4] = {harness_between(1, 3), 0, harness_between(1, 40), harness_between(1, 9)};
+        int64_t source[MAX], channel[MAX], c[5];
+        harness *h = harness_create("hone", "ChannelGather", 1);
+        for (size_t k = 0; k < n_in; k++) {
+            dims[1] = c[k] = harness_between(1, 40);
+            harness_random(h, HONE_DTYPE_FLOAT, i % 5 == 1 ? 3 : 4, dims, -3, 3);
+        }
+        for (size_t k = 0; k < n; k++) {
+            source[k] = harness_between(0, (int64_t)n_in - 1);
+            channel[k] = harness_between(0, c[source[k]] - 1);
+        }
+        harness_attr_ints(h, "source", source, n);
+        harness_attr_ints(h, "channel", channel, n);
+        harness_check(h, 1, "f32_channel_gather");
+    }
+}
+
 int main(void) {
     harness_seed(2);
     const struct CMUnitTest tests[] = {
@@ -368,7 +391,7 @@ int main(void) {
         cmocka_unit_test(test_depth),     cmocka_unit_test(test_pool),
         cmocka_unit_test(test_reduce),    cmocka_unit_test(test_norm),
         cmocka_unit_test(test_resize),    cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_rotary),
+        cmocka_unit_test(test_rotary),    cmocka_unit_test(test_channel_gather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,19 +54,47 @@ static hone__value *integers(net *w, int64_t n, const int64_t *values) {
 }
 
 /* A node with one new output of the given dims. */
-static hone__node *add(net *w, const char *op, hone__value **in, size_t n_in, int64_t n, int64_t c, int64_t h,
-                       int64_t x) {
+static hone__node *add_in(net *w, const char *domain, const char *op, hone__value **in, size_t n_in, int64_t n,
+                          int64_t c, int64_t h, int64_t x) {
     hone__value *out;
     hone__node *node;
     assert_int_equal(hone__graph_add_value(w->graph, NULL, &out, NULL), HONE_OK);
-    assert_int_equal(hone__graph_add_node(w->graph, NULL, "", op, op, in, n_in, &out, 1, &node, NULL), HONE_OK);
-    node->opset = OPSET;
-    node->op = hone__op_find("", op, OPSET);
+    assert_int_equal(hone__graph_add_node(w->graph, NULL, domain, op, op, in, n_in, &out, 1, &node, NULL), HONE_OK);
+    node->opset = *domain ? 1 : OPSET;
+    node->op = hone__op_find(domain, op, node->opset);
     assert_non_null(node->op);
     const int64_t dims[4] = {n, c, h, x};
     memcpy(w->dims[w->n], dims, sizeof dims);
     w->values[w->n++] = out;
     return node;
+}
+
+static hone__node *add(net *w, const char *op, hone__value **in, size_t n_in, int64_t n, int64_t c, int64_t h,
+                       int64_t x) {
+    return add_in(w, "", op, in, n_in, n, c, h, x);
+}
+
+/* Channels of up to three values of one size, in any order. */
+static void add_gather(net *w, size_t x) {
+    enum { MAX = 64 };
+    const int64_t *d = w->dims[x], n = 1 + next(MAX);
+    hone__value *in[3] = {w->values[x]};
+    int64_t source[MAX], channel[MAX], c[3] = {d[1]};
+    size_t n_in = 1;
+    for (int i = 0; i < 4 && n_in < 3; i++) {
+        const size_t other = next((uint32_t)w->n);
+        if (w->dims[other][2] == d[2] && w->dims[other][3] == d[3]) {
+            c[n_in] = w->dims[other][1];
+            in[n_in++] = w->values[other];
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        source[i] = next((uint32_t)n_in);
+        channel[i] = next((uint32_t)c[source[i]]);
+    }
+    hone__node *node = add_in(w, "hone", "ChannelGather", in, n_in, d[0], n, d[2], d[3]);
+    hone__node_set_attr_ints(node, "source", source, (size_t)n, NULL);
+    hone__node_set_attr_ints(node, "channel", channel, (size_t)n, NULL);
 }
 
 static void set_window(hone__node *node, int64_t k, int64_t stride, int64_t pad) {
@@ -100,7 +128,7 @@ static void add_step(net *w) {
     const int64_t *d = w->dims[x], k = WIDTHS[next(8)];
     hone__value *in[5] = {w->values[x]};
     hone__node *node;
-    switch (next(14)) {
+    switch (next(15)) {
     case 0:
     case 1:
         add_conv(w, x, k, 1, 1, 1);
@@ -161,6 +189,9 @@ static void add_step(net *w) {
         add(w, "Slice", in, 4, d[0], d[1] - from, d[2], d[3]);
         break;
     }
+    case 13:
+        add_gather(w, x);
+        break;
     default: /* has no blocked form */
         node = add(w, "Softmax", in, 1, d[0], d[1], d[2], d[3]);
         hone__node_set_attr_int(node, "axis", 1, NULL);
@@ -172,6 +203,7 @@ static void make_net(net *w, uint32_t which) {
     seed = which * 7919u + 17u;
     assert_int_equal(hone__graph_create("g", &w->graph, NULL), HONE_OK);
     hone__graph_set_opset(w->graph, "", OPSET, NULL);
+    hone__graph_set_opset(w->graph, "hone", 1, NULL);
     const int64_t first[4] = {1 + next(2), next(2) ? 3 : 24, 9 + next(12), 7 + next(12)};
     hone__dim dims[4];
     for (int i = 0; i < 4; i++)

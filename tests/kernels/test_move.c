@@ -62,7 +62,48 @@ static void test_strided(void **state) {
         assert_true(y[2 * i] == 2 && y[2 * i + 1] == 3);
 }
 
+/* Vectors gathered from several sources, lanes without one being 0. */
+static void test_lanes(void **state) {
+    (void)state;
+    enum { SOURCES = 5, VECTORS = 11 };
+    size_t n;
+    const hone_move_row *const *rows = hone_move_rows(&n);
+    const uint32_t isa = test_isa_bits();
+    static float data[SOURCES][VECTORS * HONE_MOVE_MAX_LANES], y[VECTORS * HONE_MOVE_MAX_LANES + 1];
+    const float *x[SOURCES];
+    for (size_t s = 0; s < SOURCES; s++) {
+        x[s] = data[s];
+        for (size_t i = 0; i < VECTORS * HONE_MOVE_MAX_LANES; i++)
+            data[s][i] = (float)(1 + s * 1000 + i);
+    }
+    for (size_t r = 0; r < n; r++) {
+        const size_t lanes = rows[r]->n_lanes;
+        if ((rows[r]->isa & isa) != rows[r]->isa)
+            continue;
+        for (size_t n_picks = 1; n_picks <= SOURCES; n_picks++)
+            for (size_t n_vectors = 0; n_vectors <= VECTORS; n_vectors++) {
+                hone_move_pick picks[SOURCES] = {0};
+                for (size_t i = 0; i + 1 < lanes; i++) { /* the last lane comes from nowhere */
+                    hone_move_pick *pick = &picks[(i * 7 + n_vectors) % n_picks];
+                    pick->index[i] = (int32_t)((i * 5 + n_picks) % lanes);
+                    pick->keep[i] = -1;
+                    pick->mask |= 1u << i;
+                }
+                for (size_t i = 0; i <= VECTORS * HONE_MOVE_MAX_LANES; i++)
+                    y[i] = -1.0f;
+                rows[r]->lanes(x, picks, n_picks, n_vectors, y);
+                for (size_t v = 0; v < n_vectors; v++)
+                    for (size_t i = 0; i < lanes; i++) {
+                        const size_t s = (i * 7 + n_vectors) % n_picks, from = (i * 5 + n_picks) % lanes;
+                        assert_true(y[v * lanes + i] == (i + 1 < lanes ? data[s][v * lanes + from] : 0.0f));
+                    }
+                assert_true(y[n_vectors * lanes] == -1.0f);
+            }
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_transpose), cmocka_unit_test(test_strided)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_transpose), cmocka_unit_test(test_strided),
+                                       cmocka_unit_test(test_lanes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

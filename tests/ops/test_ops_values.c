@@ -80,6 +80,26 @@ static void test_fused_rotary(void **state) {
     expect(&n, in, 3, HONE_ERROR_SHAPE, NULL, 0);
 }
 
+/* Planes of two inputs, one of them twice; what is not there is refused. */
+static void test_channel_gather(void **state) {
+    (void)state;
+    float x[] = {1, 2, 3, 4, 5, 6, 7, 8}, z[] = {10, 20, 30, 40};
+    hone_tensor t[2];
+    const hone_tensor *in[] = {&t[0], &t[1]};
+    hone__tensor_view(&t[0], HONE_DTYPE_FLOAT, 3, (int64_t[]){2, 2, 2}, x, sizeof x);
+    hone__tensor_view(&t[1], HONE_DTYPE_FLOAT, 3, (int64_t[]){2, 1, 2}, z, sizeof z);
+    const double want[] = {3, 4, 10, 20, 3, 4, 7, 8, 30, 40, 7, 8};
+    int64_t source[] = {0, 1, 0}, channel[] = {1, 0, 1};
+    for (int i = 0; i < 4; i++) {
+        node_case n = make_in("hone", "ChannelGather", 1, 2);
+        assert_int_equal(hone__node_set_attr_ints(n.node, "source", source, 3, NULL), HONE_OK);
+        assert_int_equal(hone__node_set_attr_ints(n.node, "channel", channel, i == 3 ? 2 : 3, NULL), HONE_OK);
+        expect(&n, in, 2, i ? HONE_ERROR_SHAPE : HONE_OK, want, i ? 0 : 12);
+        source[1] = i == 0 ? 2 : 1;  /* then there is no such input */
+        channel[1] = i == 1 ? 1 : 0; /* then no such channel; last, lists of different lengths */
+    }
+}
+
 static void test_slice_negative_step(void **state) {
     (void)state;
     float v[] = {0, 1, 2, 3, 4};
@@ -155,9 +175,9 @@ static void test_max_pool_ceil(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fused_rotary),          cmocka_unit_test(test_slice_negative_step),
-        cmocka_unit_test(test_gather_checks_indices), cmocka_unit_test(test_softmax_by_opset),
-        cmocka_unit_test(test_max_pool_ceil),
+        cmocka_unit_test(test_fused_rotary),        cmocka_unit_test(test_channel_gather),
+        cmocka_unit_test(test_slice_negative_step), cmocka_unit_test(test_gather_checks_indices),
+        cmocka_unit_test(test_softmax_by_opset),    cmocka_unit_test(test_max_pool_ceil),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,6 +393,32 @@ static const pass_case g_cases[] = {
      "s = Shape(x); g = Gather(s, 1); e = Equal(g, 3); y = If[then_branch=<|| a = Neg(x) | a> else_branch=<|| a = "
      "Abs(x) | a>](e)",
      "y", "Neg"},
+    /* shuffles of channels */
+    {"fuse_shuffle", 13, "x:f32 1x6x4x5",
+     "a = Reshape(x, {1 2 3 4 5}); b = Transpose[perm=(0 2 1 3 4)](a); c = Reshape(b, {1 6 4 5}); y = Relu(c)", "y",
+     "ChannelGather Relu"},
+    {"fuse_shuffle", 13, "x:f32 Nx6x4x5", /* any batch; an output of the graph stays */
+     "a = Reshape(x, {-1 2 3 4 5}); b = Transpose[perm=(0 2 1 3 4)](a); c = Reshape(b, {-1 6 4 5}); y = Relu(c)",
+     "y, c", "Reshape Transpose Reshape Relu"},
+    {"fuse_shuffle", 13, "x:f32 1x6x4x5", /* not of channels */
+     "a = Reshape(x, {1 6 2 2 5}); b = Transpose[perm=(0 2 1 3 4)](a); c = Reshape(b, {1 6 4 5}); y = Relu(c)", "y",
+     "Reshape Transpose Reshape Relu"},
+    {"fuse_shuffle", 13, "x:f32 1x6x4x5", /* another order */
+     "a = Reshape(x, {1 2 3 4 5}); b = Transpose[perm=(0 2 1 4 3)](a); c = Reshape(b, {1 6 4 5}); y = Relu(c)", "y",
+     "Reshape Transpose Reshape Relu"},
+    {"fuse_shuffle", 13, "x:f32 1x6x4x5, z:f32 1x6x4x5", /* two units: halves carried on are not copied */
+     "k = Concat[axis=1](x, z); a = Reshape(k, {1 2 6 4 5}); b = Transpose[perm=(0 2 1 3 4)](a); c = Reshape(b, {1 12 "
+     "4 "
+     "5}); d, e = Split[axis=1](c, {6 6}); f = Relu(e); g = Concat[axis=1](d, f); h = Reshape(g, {1 2 6 4 5}); i = "
+     "Transpose[perm=(0 2 1 3 4)](h); j = Reshape(i, {1 12 4 5}); l = Slice(j, {0}, {7}, {1}); m = Slice(j, {7}, {99}, "
+     "{1}); n = Neg(l); o = Abs(m); y = Concat[axis=1](n, o)",
+     "y", "ChannelGather Relu ChannelGather ChannelGather Neg Abs Concat"},
+    {"fuse_shuffle", 13, "x:f32 2x6x4x5", /* a shuffle undone, and a value that is read both ways */
+     "a = Reshape(x, {2 2 3 4 5}); b = Transpose[perm=(0 2 1 3 4)](a); c = Reshape(b, {2 6 4 5}); d = Reshape(c, {2 3 "
+     "2 "
+     "4 5}); e = Transpose[perm=(0 2 1 3 4)](d); f = Reshape(e, {2 6 4 5}); g = Neg(c); h = Abs(f); i = Relu(d); j = "
+     "Reshape(i, {2 6 4 5}); k = Add(g, h); y = Add(k, j)",
+     "y", "ChannelGather Reshape ChannelGather Neg Abs Relu Reshape Add Add"},
     /* all together */
     {"", 13, X,
      "a = Shape(x); b = Gather(a, 0); c = Unsqueeze(b, {0}); d = Concat[axis=0](c, {-1}); e = Reshape(x, d); y = "
@@ -554,6 +580,8 @@ static const char *const g_snippets[] = {
     "$ta = Relu($x); $tb = Pad($ta, {0 0 1 1 0 0 1 1}); $o = MaxPool[kernel_shape=(3 3)]($tb)",
     "$ta = GlobalAveragePool($x); $tb = Sigmoid($ta); $o = Mul($x, $tb)",
     "$ta = Softmax[axis=1]($x); $o = Add($ta, $y)",
+    "$ta = Concat[axis=1]($x, $y); $tb = Reshape($ta, {1 2 3 4 5}); $tc = Transpose[perm=(0 2 1 3 4)]($tb); $td = "
+    "Reshape($tc, {1 6 4 5}); $te, $tf = Split[axis=1]($td, {3 3}); $tg = Neg($tf); $o = Add($te, $tg)",
     "$ta = Slice($x, {0}, {4}, {3}); $tb = Slice($ta, {2}, {4}, {3}); $tc = Neg($tb); $td = Slice($ta, {0}, {2}, {3}); "
     "$te = Concat[axis=3]($tc, $td); $tf = Mul($te, @4x4); $tg = Mul($ta, @4x4); $th = Add($tg, $tf); $ti = Slice($x, "
     "{4}, {5}, {3}); $o = Concat[axis=3]($th, $ti)",

@@ -26,7 +26,7 @@ struct harness {
     bool is_constant[MAX_INPUTS];
     size_t n_inputs;
     hone__attr attrs[16];
-    int64_t ints[16][16];
+    int64_t ints[16][HARNESS_MAX_INTS];
     size_t n_attrs;
     hone__node *node;
     void *packed[MAX_PACKED];
@@ -76,6 +76,7 @@ void harness_attr_string(harness *h, const char *name, const char *value) {
     new_attr(h, name, HONE_ATTR_STRING)->s = (hone_string){value, strlen(value)};
 }
 void harness_attr_ints(harness *h, const char *name, const int64_t *v, size_t n) {
+    assert_true(n <= HARNESS_MAX_INTS);
     int64_t *copy = h->ints[h->n_attrs];
     memcpy(copy, v, n * sizeof *v);
     hone__attr *a = new_attr(h, name, HONE_ATTR_INTS);

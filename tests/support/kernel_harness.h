@@ -26,6 +26,7 @@ int64_t harness_between(int64_t low, int64_t high); /* inclusive */
 void harness_attr_int(harness *h, const char *name, int64_t value);
 void harness_attr_float(harness *h, const char *name, float value);
 void harness_attr_string(harness *h, const char *name, const char *value);
+enum { HARNESS_MAX_INTS = 80 }; /* of one attribute */
 void harness_attr_ints(harness *h, const char *name, const int64_t *v, size_t n);
 
 /* Inputs in order. Random elements lie in [low, high]; integers are whole. */

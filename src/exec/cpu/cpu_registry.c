@@ -25,6 +25,7 @@ static const hone__cpu_kernel_family *const g_families[] = {
     &hone__cpu_family_sample,
     &hone__cpu_family_index,
     &hone__cpu_family_einsum,
+    &hone__cpu_family_channel_gather,
     NULL,
 };
 

@@ -9,6 +9,7 @@ const hone__cpu_kernel_family *const *hone__cpu_kernel_families(void);
 
 /* The families. */
 extern const hone__cpu_kernel_family hone__cpu_family_attention;
+extern const hone__cpu_kernel_family hone__cpu_family_channel_gather;
 extern const hone__cpu_kernel_family hone__cpu_family_conv;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_3d;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_transpose;

@@ -87,7 +87,20 @@ static void transpose4(const void *x, size_t x_stride, void *y, size_t y_stride,
     transpose_uint32_t(x, x_stride, y, y_stride, n_rows, n_cols);
 }
 
-const hone_move_row hone_move_row__generic = {"generic", 0, transpose4};
+enum { GENERIC_LANES = 4 };
+
+static void lanes(const float *const *x, const hone_move_pick *picks, size_t n_picks, size_t n_vectors, float *y) {
+    for (size_t v = 0; v < n_vectors; v++)
+        for (size_t i = 0; i < GENERIC_LANES; i++) {
+            float lane = 0.0f;
+            for (size_t p = 0; p < n_picks; p++)
+                if (picks[p].keep[i])
+                    lane = x[p][v * GENERIC_LANES + (size_t)picks[p].index[i]];
+            y[v * GENERIC_LANES + i] = lane;
+        }
+}
+
+const hone_move_row hone_move_row__generic = {"generic", 0, transpose4, GENERIC_LANES, lanes};
 
 void hone_move_transpose(const hone_move_row *row, size_t elem_size, const void *x, size_t x_stride, void *y,
                          size_t y_stride, size_t n_rows, size_t n_cols) {

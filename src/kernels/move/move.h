@@ -7,11 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { HONE_MOVE_MAX_LANES = 16 };
+
+/* Where lanes of a vector come from: lane i takes lane index[i] of the source's vector where keep[i] is -1 (else 0). */
+typedef struct hone_move_pick {
+    int32_t index[HONE_MOVE_MAX_LANES], keep[HONE_MOVE_MAX_LANES];
+    uint32_t mask; /* the same as keep, bit i */
+} hone_move_pick;
+
 typedef struct hone_move_row {
     const char *isa_name;
     uint32_t isa;
     /* y[c * y_stride + r] = x[r * x_stride + c] for elements of four bytes, strides in elements. */
     void (*transpose4)(const void *x, size_t x_stride, void *y, size_t y_stride, size_t rows, size_t cols);
+    size_t n_lanes; /* of a vector */
+    /* Vector v of y, v < n_vectors, is gathered from vector v of every source; lanes that no pick keeps are 0.
+     * n_picks >= 1. Vectors are n_lanes floats, one after the other. */
+    void (*lanes)(const float *const *x, const hone_move_pick *picks, size_t n_picks, size_t n_vectors, float *y);
 } hone_move_row;
 
 extern const hone_move_row hone_move_row__generic, hone_move_row__avx2, hone_move_row__avx512;

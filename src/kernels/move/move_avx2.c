@@ -62,4 +62,18 @@ static void transpose4(const void *px, size_t xs, void *py, size_t ys, size_t ro
     }
 }
 
-const hone_move_row hone_move_row__avx2 = {"avx2", HONE_ISA_AVX2, transpose4};
+static inline __m256 pick_lanes(__m256 to, const hone_move_pick *pick, const float *from) {
+    const __m256 moved = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from), _mm256_loadu_si256((const void *)pick->index));
+    return _mm256_blendv_ps(to, moved, _mm256_castsi256_ps(_mm256_loadu_si256((const void *)pick->keep)));
+}
+
+static void lanes(const float *const *x, const hone_move_pick *picks, size_t n_picks, size_t n_vectors, float *y) {
+    for (size_t v = 0; v < n_vectors; v++) {
+        __m256 a = _mm256_setzero_ps();
+        for (size_t p = 0; p < n_picks; p++)
+            a = pick_lanes(a, &picks[p], x[p] + v * TILE);
+        _mm256_storeu_ps(y + v * TILE, a);
+    }
+}
+
+const hone_move_row hone_move_row__avx2 = {"avx2", HONE_ISA_AVX2, transpose4, TILE, lanes};

@@ -65,4 +65,33 @@ static void transpose4(const void *px, size_t xs, void *py, size_t ys, size_t ro
     }
 }
 
-const hone_move_row hone_move_row__avx512 = {"avx512", HONE_ISA_AVX2 | HONE_ISA_AVX512, transpose4};
+/* Four vectors at a time, so that indices are loaded once for them. */
+static void lanes(const float *const *x, const hone_move_pick *picks, size_t n_picks, size_t n_vectors, float *y) {
+    size_t v = 0;
+    for (; v + 4 <= n_vectors; v += 4) {
+        __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
+        for (size_t p = 0; p < n_picks; p++) {
+            const __m512i index = _mm512_loadu_si512(picks[p].index);
+            const __mmask16 mask = (__mmask16)picks[p].mask;
+            const float *from = x[p] + v * TILE;
+            a = _mm512_mask_permutexvar_ps(a, mask, index, _mm512_loadu_ps(from));
+            b = _mm512_mask_permutexvar_ps(b, mask, index, _mm512_loadu_ps(from + TILE));
+            c = _mm512_mask_permutexvar_ps(c, mask, index, _mm512_loadu_ps(from + 2 * TILE));
+            d = _mm512_mask_permutexvar_ps(d, mask, index, _mm512_loadu_ps(from + 3 * TILE));
+        }
+        float *to = y + v * TILE;
+        _mm512_storeu_ps(to, a);
+        _mm512_storeu_ps(to + TILE, b);
+        _mm512_storeu_ps(to + 2 * TILE, c);
+        _mm512_storeu_ps(to + 3 * TILE, d);
+    }
+    for (; v < n_vectors; v++) {
+        __m512 a = _mm512_setzero_ps();
+        for (size_t p = 0; p < n_picks; p++)
+            a = _mm512_mask_permutexvar_ps(a, (__mmask16)picks[p].mask, _mm512_loadu_si512(picks[p].index),
+                                           _mm512_loadu_ps(x[p] + v * TILE));
+        _mm512_storeu_ps(y + v * TILE, a);
+    }
+}
+
+const hone_move_row hone_move_row__avx512 = {"avx512", HONE_ISA_AVX2 | HONE_ISA_AVX512, transpose4, TILE, lanes};
