@@ -19,21 +19,25 @@ static const char *level_value(const char *level) {
     return level;
 }
 
+static hone_status set_pair(const char *text, hone_options *options, hone_error *error) {
+    char key[128];
+    const char *equals = strchr(text, '=');
+    if (!equals || (size_t)(equals - text) >= sizeof key) {
+        hone__fail(error, HONE_ERROR_ARGUMENT, "--set takes KEY=VALUE, not \"%.80s\"", text);
+        hone__error_hint(error, "for example --set graph_optimization_level=ORT_ENABLE_BASIC");
+        return HONE_ERROR_ARGUMENT;
+    }
+    snprintf(key, sizeof key, "%.*s", (int)(equals - text), text);
+    return hone_options_set(options, key, equals + 1, error);
+}
+
 /* What was typed; it overrides the file. */
 static hone_status set_typed(const hone__session_settings *settings, hone_options *options, hone_error *error) {
     const hone__cli_texts *sets = settings->sets;
-    char key[128], number[32];
+    char number[32];
     hone_status status = HONE_OK;
-    for (size_t i = 0; sets && i < sets->n; i++) {
-        const char *equals = strchr(sets->items[i], '=');
-        if (!equals || (size_t)(equals - sets->items[i]) >= sizeof key) {
-            status = hone__fail(error, HONE_ERROR_ARGUMENT, "--set takes KEY=VALUE, not \"%.80s\"", sets->items[i]);
-            hone__error_hint(error, "for example --set graph_optimization_level=ORT_ENABLE_BASIC");
-            goto cleanup;
-        }
-        snprintf(key, sizeof key, "%.*s", (int)(equals - sets->items[i]), sets->items[i]);
-        HONE_CHECK(hone_options_set(options, key, equals + 1, error));
-    }
+    for (size_t i = 0; sets && i < sets->n; i++)
+        HONE_CHECK(set_pair(sets->items[i], options, error));
     if (settings->threads) {
         snprintf(number, sizeof number, "%lld", (long long)settings->threads);
         HONE_CHECK(hone_options_set(options, "intra_op_num_threads", number, error));
@@ -42,6 +46,8 @@ static hone_status set_typed(const hone__session_settings *settings, hone_option
         HONE_CHECK(hone_options_set(options, "graph_optimization_level", level_value(settings->level), error));
     if (settings->backend)
         HONE_CHECK(hone_options_set(options, "backend", settings->backend, error));
+    if (settings->one_more)
+        HONE_CHECK(set_pair(settings->one_more, options, error));
 cleanup:
     if (status != HONE_OK)
         /* Wrong keys and values were typed here, so they are wrong usage rather than a bad file. */

@@ -11,6 +11,7 @@ typedef struct hone__session_settings {
     const char *config;          /* --config: NULL or a configuration file; what follows comes after it */
     const char *store;           /* --store: NULL: the tuner's own */
     const hone__cli_texts *sets; /* --set KEY=VALUE */
+    const char *one_more;        /* NULL or KEY=VALUE after those: what `hone bench --vary` varies */
     int64_t threads;             /* --threads; 0: default */
     const char *level;           /* --level; NULL: default; "all" and "ORT_ENABLE_ALL" both do */
     const char *backend;         /* --backend; NULL: that of the settings above */

@@ -15,7 +15,7 @@
 typedef struct bench_values {
     hone__cli_texts shapes, sets;
     hone__cli_ints batches, threads;
-    const char *backends, *level, *config, *store;
+    const char *backends, *level, *config, *store, *vary;
     int64_t warmup, runs, seed;
     double duration, tolerance;
     bool samples, versus;
@@ -53,6 +53,8 @@ static const hone__cli_option options[] = {
     {"store", HONE_CLI_TEXT, AT(store), "FILE",
      "the tuner's store, read when tunable_op_enable is set (default $XDG_CACHE_HOME/hone/store.db)", 0, 0, 0},
     {"set", HONE_CLI_TEXTS, AT(sets), "KEY=VALUE", "any key of a session, as in config.yaml; may be repeated", 0, 0, 0},
+    {"vary", HONE_CLI_TEXT, AT(vary), "KEY=A,B,...", "values of one key of a session, compared with each other", 0, 0,
+     0},
     {"versus", HONE_CLI_FLAG, AT(versus), NULL,
      "compare the models with each other, interleaved, on the same inputs: an optimised file with its original", 0, 0,
      0},
@@ -67,6 +69,29 @@ typedef struct variant {
     double distance; /* of its outputs from the first variant's, in parts of the scale */
     char difference[128];
 } variant;
+
+/* "KEY=A,B" as KEY=A and KEY=B, cut from `buf`; without --vary one NULL. */
+static hone_status split_vary(const char *text, hone__cli_texts *out, char *buf, size_t size, hone_error *error) {
+    const char *equals = text ? strchr(text, '=') : NULL;
+    size_t used = 0;
+    if (!text) {
+        out->items[out->n++] = NULL;
+        return HONE_OK;
+    }
+    for (const char *at = equals; at && *at; at = strchr(at + 1, ',')) {
+        const int length = (int)strcspn(at + 1, ",");
+        const int n = snprintf(buf + used, size - used, "%.*s=%.*s", (int)(equals - text), text, length, at + 1);
+        if (length == 0 || n < 0 || (size_t)n >= size - used || out->n == sizeof out->items / sizeof *out->items)
+            break;
+        out->items[out->n++] = buf + used;
+        used += (size_t)n + 1;
+        if (!at[1 + length])
+            return HONE_OK;
+    }
+    hone__fail(error, HONE_ERROR_ARGUMENT, "--vary takes KEY=A,B,..., not \"%.80s\"", text);
+    hone__error_hint(error, "for example --vary cudnn_conv_algo_search=HEURISTIC,EXHAUSTIVE");
+    return HONE_ERROR_ARGUMENT;
+}
 
 /* Outputs against those of the first: a timing counts only beside a checked result. */
 static hone_status compare_outputs(variant *variants, size_t n, hone_error *error) {
@@ -308,7 +333,9 @@ static hone_status bench_group(const hone__cli *cli, const bench_values *values,
             snprintf(v->label, sizeof v->label, "%.40s %s threads=%d", base_name(v->config.model),
                      v->worker.start.backend, v->worker.start.n_threads);
         else
-            snprintf(v->label, sizeof v->label, "%s threads=%d", v->worker.start.backend, v->worker.start.n_threads);
+            snprintf(v->label, sizeof v->label, "%s threads=%d%s%.60s", v->worker.start.backend,
+                     v->worker.start.n_threads, values->vary ? " " : "",
+                     values->vary ? v->config.session.one_more : "");
     }
     HONE_CHECK(compare_outputs(variants, n, error));
     HONE_CHECK(measure(values, variants, n, progress, progress_base, error));
@@ -332,13 +359,14 @@ cleanup:
 static hone_status bench_all(const hone__cli *cli, const bench_values *values, char **models, int n_models,
                              const bench_json *j, hone_error *error) {
     static const hone__cli_ints one_default = {{0}, 1};
-    hone__cli_texts backends = {.n = 0};
-    char names[256];
+    hone__cli_texts backends = {.n = 0}, varied = {.n = 0};
+    char names[256], pairs[1024];
     HONE_TRY(check_backends(values->backends, &backends, names, sizeof names, error));
+    HONE_TRY(split_vary(values->vary, &varied, pairs, sizeof pairs, error));
     const hone__cli_ints *batches = values->batches.n ? &values->batches : &one_default;
     const hone__cli_ints *threads = values->threads.n ? &values->threads : &one_default;
     /* Those of a group run interleaved: the settings of one model, or of all. */
-    size_t n_each = backends.n * threads->n, n = n_each * (values->versus ? (size_t)n_models : 1);
+    size_t n_each = backends.n * threads->n * varied.n, n = n_each * (values->versus ? (size_t)n_models : 1);
     HONE_FAIL_IF(n > MAX_VARIANTS, error, HONE_ERROR_ARGUMENT, "%zu configurations at once are too many (%d at most)",
                  n, MAX_VARIANTS);
     variant *variants = hone__calloc(n, sizeof *variants);
@@ -352,13 +380,18 @@ static hone_status bench_all(const hone__cli *cli, const bench_values *values, c
         for (size_t b = 0; b < batches->n && status == HONE_OK; b++) {
             memset(variants, 0, n * sizeof *variants);
             for (size_t i = 0; i < n; i++)
-                variants[i].config = (hone__bench_config){.model = models[values->versus ? i / n_each : (size_t)m],
-                                                          .batch = batches->items[b],
-                                                          .shapes = &values->shapes,
-                                                          .session = {values->config, values->store, &values->sets,
-                                                                      threads->items[i % threads->n], values->level,
-                                                                      backends.items[i % n_each / threads->n]},
-                                                          .seed = (uint64_t)values->seed};
+                variants[i].config =
+                    (hone__bench_config){.model = models[values->versus ? i / n_each : (size_t)m],
+                                         .batch = batches->items[b],
+                                         .shapes = &values->shapes,
+                                         .session = {.config = values->config,
+                                                     .store = values->store,
+                                                     .sets = &values->sets,
+                                                     .one_more = varied.items[i % varied.n],
+                                                     .threads = threads->items[i / varied.n % threads->n],
+                                                     .level = values->level,
+                                                     .backend = backends.items[i % n_each / (threads->n * varied.n)]},
+                                         .seed = (uint64_t)values->seed};
             status = bench_group(cli, values, variants, n, &progress, base, j, error);
             base += (double)n;
         }
@@ -413,7 +446,8 @@ const hone__command hone__command_bench = {
                 "  hone bench resnet50.onnx --backend onnxruntime,cpu --threads 2\n"
                 "  hone bench original.onnx optimised.onnx --versus --backend onnxruntime\n"
                 "  hone bench a.onnx b.onnx --duration 5s --json results.json\n"
-                "  hone bench resnet50.onnx --config config.yaml",
+                "  hone bench resnet50.onnx --config config.yaml\n"
+                "  hone bench resnet50.onnx --vary cudnn_conv_algo_search=HEURISTIC,EXHAUSTIVE",
     .min_args = 1,
     .max_args = -1,
     .options = options,

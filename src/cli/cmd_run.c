@@ -132,8 +132,12 @@ static hone_status load_set(const run_values *values, const char *dir, job *j, h
 
 static hone_status prepare(const run_values *values, const char *path, job *j, hone_error *error) {
     HONE_TRY(image_options(values, &j->image, error));
-    hone__session_settings settings = {values->config,  values->store, &values->sets,
-                                       values->threads, values->level, values->backend};
+    hone__session_settings settings = {.config = values->config,
+                                       .store = values->store,
+                                       .sets = &values->sets,
+                                       .threads = values->threads,
+                                       .level = values->level,
+                                       .backend = values->backend};
     HONE_TRY(hone__session_options(&settings, &j->options, &j->store, j->warning, sizeof j->warning, error));
     HONE_TRY(hone_model_open(path, &j->model, error));
     HONE_TRY(hone__inputs_resolve(j->model, &values->shapes, values->batch, &j->shapes, error));
@@ -271,10 +275,11 @@ static hone_status list_nodes(const hone__cli *cli, const job *j, json_t *json, 
         hone__op_label(node.domain, node.op, label, sizeof label);
         hone__cli_print(cli, "  %-40.40s %-24.24s %-11s %-28s %8.3f ms\n", node.name, label, node.backend, node.kernel,
                         node.time_ms);
-        json_array_append_new(nodes, json_pack("{s:o, s:o, s:s, s:o, s:s, s:f}", "name", hone__json_text(node.name),
-                                               "op", hone__json_text(label), "backend", node.backend, "kernel",
-                                               hone__json_text(node.kernel), "algorithm", node.algorithm, "time_ms",
-                                               node.time_ms));
+        json_array_append_new(nodes,
+                              json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:f}", "name", hone__json_text(node.name), "op",
+                                        hone__json_text(label), "backend", node.backend, "kernel",
+                                        hone__json_text(node.kernel), "algorithm", node.algorithm, "detail",
+                                        node.detail ? node.detail : "", "time_ms", node.time_ms));
     }
     hone__json_set(json, "nodes", nodes);
     return status;

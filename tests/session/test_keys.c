@@ -299,6 +299,17 @@ static void test_tunable(void **state) {
     assert_int_equal(memory.n, n);
     assert_true(count_algorithm(second, "direct", &n_conv) + count_algorithm(second, "blocked_direct", &n_conv) > 3);
     hone_session_destroy(second);
+    /* Tuning again finds everything there: nothing is timed, nothing stored, and the report says so. */
+    hone_session *third = open_with(tuning, &store);
+    run_ok(third, 4);
+    assert_int_equal(memory.n, n);
+    for (size_t i = 0; i < hone_session_node_count(third); i++) {
+        hone_node_report report;
+        assert_int_equal(hone_session_get_node(third, i, &report, NULL), HONE_OK);
+        if (strstr(report.op, "Conv"))
+            assert_string_equal(report.detail, "stored choice");
+    }
+    hone_session_destroy(third);
 }
 
 static void test_refused(void **state) {

@@ -224,7 +224,7 @@ static hone_status plan(const void *state_, hone__cpu_plan *ctx) {
     choice->is_empty = hone__tensor_count(ctx->out[0]) == 0;
     if (choice->is_empty)
         return HONE_OK;
-    HONE_TRY(hone__conv_select(state, ctx, &desc, bias, z, choice, &ctx->detail));
+    HONE_TRY(hone__conv_select(state, ctx, &desc, choice, &ctx->detail));
     if (choice->plan.table_size) {
         void *table = hone__arena_alloc(ctx->arena, choice->plan.table_size);
         if (!table)

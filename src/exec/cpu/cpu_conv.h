@@ -13,7 +13,8 @@ typedef struct hone__conv_slot {
     uint64_t key; /* hone__conv_plan.pack_key */
     float *packed;
     size_t size;
-    bool is_lasting; /* in the session's memory, until it ends; else the slot's own */
+    bool is_lasting; /* in the session's memory until it ends, or in that of a trial; else the slot's own */
+    uint64_t trial;  /* not 0: for the plan of this trial alone, gone with it */
     struct hone__conv_slot *next;
 } hone__conv_slot;
 
@@ -52,8 +53,8 @@ bool hone__conv_shapes_ok(const hone__node *node);
 
 /* Picks the algorithm for a layer and packs its weights: fills choice->plan and ->packed; *detail may be set to a text
  * in the plan's arena. */
-hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_desc *desc, bool has_bias,
-                              bool has_z, hone__conv_choice *choice, const char **detail);
+hone_status hone__conv_select(hone__conv_state *state, hone__cpu_plan *ctx, const hone__conv_desc *desc,
+                              hone__conv_choice *choice, const char **detail);
 /* Life of the state of Conv and FusedConv, of any number of dimensions. */
 hone_status hone__conv_prepare(hone__cpu_prepare *ctx, const hone__node *node, void **state);
 void hone__conv_release(void *state);

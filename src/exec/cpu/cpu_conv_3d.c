@@ -189,7 +189,7 @@ static hone_status plan(const void *state_, hone__cpu_plan *ctx) {
         return HONE_OK;
     HONE_TRY(describe(ctx, &win, groups, z != NULL, p, &desc));
     desc.act = state->act;
-    HONE_TRY(hone__conv_select(state, ctx, &desc, bias, z, &p->choice, &ctx->detail));
+    HONE_TRY(hone__conv_select(state, ctx, &desc, &p->choice, &ctx->detail));
     if (p->choice.plan.table_size) {
         void *table = hone__arena_alloc(ctx->arena, p->choice.plan.table_size);
         if (!table)

@@ -21,7 +21,7 @@ typedef enum hone__conv_search { HONE_CONV_DEFAULT, HONE_CONV_HEURISTIC, HONE_CO
 typedef struct hone__cpu_config {
     uint32_t isa;     /* bits of hone_isa */
     int n_threads;    /* threads that will run one node */
-    hone__pool *pool; /* for timing in `plan` under EXHAUSTIVE; may be NULL */
+    hone__pool *pool; /* these threads; NULL: one */
     hone__conv_search conv_search;
     bool force_blocked;   /* tests: every node that can runs on blocked tensors, whether that pays or not */
     size_t max_workspace; /* bytes; 32 MiB when cudnn_conv_use_max_workspace is false, else SIZE_MAX */
@@ -83,6 +83,16 @@ typedef struct hone__cpu_plan {
     size_t block;
     uint32_t blocked_inputs; /* set by `blocked`: bit i, input i is wanted blocked; the others plain */
     double gain;             /* set by `blocked`: estimated seconds saved by the blocked form */
+    /* Alternatives that only timing can tell apart (cpu_search.h). A row that has some says how many and gives a key,
+     * the same for equal layers; the one that its rules would take has rank 0. */
+    int rank;               /* which one to take */
+    bool keeps;             /* they were timed: the one taken goes into the store */
+    int n_ranks;            /* set by `plan`; 0: nothing to choose */
+    const char *choice_key; /* set by `plan`, in the arena */
+    /* Not 0: the plan is a trial, of this number. Weights are packed for it alone, into memory of its own. */
+    uint64_t trial;
+    void *(*alloc_trial)(struct hone__cpu_plan *ctx, size_t size);
+    void *trial_user;
 } hone__cpu_plan;
 
 typedef struct hone__cpu_run {

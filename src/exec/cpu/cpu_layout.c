@@ -203,10 +203,11 @@ static hone_status make_arrays(assigner *a, hone__arena *arena, hone_error *erro
     return HONE_OK;
 }
 
-hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__shape_eval *shapes, hone__arena *arena,
-                                    hone__cpu_layout *out, hone_error *error) {
+hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__shape_eval *shapes,
+                                    hone__cpu_layout_mode mode, hone__arena *arena, hone__cpu_layout *out,
+                                    hone_error *error) {
     memset(out, 0, sizeof *out);
-    if (model->cpu.conv_search == HONE_CONV_DEFAULT || has_subgraphs(model->graph))
+    if (mode == HONE_CPU_LAYOUT_PLAIN || model->cpu.conv_search == HONE_CONV_DEFAULT || has_subgraphs(model->graph))
         return HONE_OK;
     assigner a = {.model = model, .shapes = shapes, .layout = out};
     double *sum = hone__calloc(model->n_nodes + 1, sizeof *sum);
@@ -221,7 +222,7 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
         a.index[model->nodes[i].node->id] = i;
         HONE_CHECK(consider(&a, i, arena, error));
     }
-    if (!model->cpu.force_blocked) {
+    if (!model->cpu.force_blocked && mode != HONE_CPU_LAYOUT_BLOCKED) {
         refine(&a);
         drop_regions(&a, sum);
     }

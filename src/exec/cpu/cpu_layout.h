@@ -24,8 +24,16 @@ typedef struct hone__cpu_layout {
     uint32_t *n_reorders;            /* [n_nodes]: steps added for the node */
 } hone__cpu_layout;
 
-hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__shape_eval *shapes, hone__arena *arena,
-                                    hone__cpu_layout *out, hone_error *error);
+/* AUTO: whatever the cost model says; the others are for comparison. */
+typedef enum hone__cpu_layout_mode {
+    HONE_CPU_LAYOUT_AUTO,
+    HONE_CPU_LAYOUT_PLAIN,
+    HONE_CPU_LAYOUT_BLOCKED /* every node that can */
+} hone__cpu_layout_mode;
+
+hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__shape_eval *shapes,
+                                    hone__cpu_layout_mode mode, hone__arena *arena, hone__cpu_layout *out,
+                                    hone_error *error);
 
 static inline const hone__cpu_blocked *hone__cpu_layout_form(const hone__cpu_layout *layout, uint32_t node) {
     return layout->block ? layout->forms[node] : NULL;

@@ -13,50 +13,14 @@
 
 enum { SMALL_WORKSPACE = 32 << 20 }; /* cudnn_conv_use_max_workspace: false */
 
-/* ---- packed weights: pages cut one after the other, never given back before the session ends ---- */
-
-enum { PACKED_FIRST = 256 << 10, PACKED_CHUNK = 8 << 20 };
-
-typedef struct hone__packed_chunk {
-    struct hone__packed_chunk *next;
-    unsigned char *data;
-    size_t size, used;
-} hone__packed_chunk;
-
-/* Small models take small chunks, large ones chunks of huge pages. A large request has one of its own. */
-static hone__packed_chunk *add_chunk(hone__exec_model *model, size_t size) {
-    const size_t grown = model->chunks ? hone__min_size(PACKED_CHUNK, 2 * model->chunks->size) : PACKED_FIRST;
-    hone__packed_chunk *chunk = hone__malloc(sizeof *chunk);
-    if (!chunk)
-        return NULL;
-    chunk->size = hone__max_size(grown, size);
-    chunk->used = 0;
-    chunk->data = hone__pages_alloc(chunk->size);
-    if (!chunk->data) {
-        hone__free(chunk);
-        return NULL;
-    }
-    chunk->next = model->chunks;
-    model->chunks = chunk;
-    return chunk;
-}
-
 void *hone__cpu_model_alloc_packed(hone__exec_model *model, size_t size, hone_error *error) {
-    size_t need; /* kernels may read a little past the end */
-    if (!hone__add_size(size, 2 * HONE_ALIGNMENT - 1, &need) ||
-        hone__mem_budget_take(&model->budget, size, "packed weights", error) != HONE_OK)
+    if (hone__mem_budget_take(&model->budget, size, "packed weights", error) != HONE_OK)
         return NULL;
-    need &= ~(size_t)(HONE_ALIGNMENT - 1);
-    hone__packed_chunk *chunk = model->chunks;
-    if (!chunk || chunk->size - chunk->used < need)
-        chunk = add_chunk(model, need);
-    if (!chunk) {
+    void *p = hone__packed_alloc(&model->packed, size);
+    if (p)
+        model->packed_size += size;
+    else
         hone__mem_budget_give(&model->budget, size);
-        return NULL;
-    }
-    void *p = chunk->data + chunk->used;
-    chunk->used += need;
-    model->packed_size += size;
     return p;
 }
 
@@ -231,12 +195,7 @@ void hone__cpu_model_destroy(hone__exec_model *model) {
             model->body_nodes[i].row->release(model->body_nodes[i].state);
     hone__free(model->body_nodes);
     hone__free(model->body_by_id);
-    while (model->chunks) {
-        hone__packed_chunk *next = model->chunks->next;
-        hone__pages_free(model->chunks->data, model->chunks->size);
-        hone__free(model->chunks);
-        model->chunks = next;
-    }
+    hone__packed_deinit(&model->packed);
     hone__cpu_work_deinit(&model->work);
     hone__free(model->nodes);
     hone__pools_release(model->intra);

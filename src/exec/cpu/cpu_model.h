@@ -7,6 +7,7 @@
 #include "exec/backend.h"
 #include "exec/cpu/cpu_kernel.h"
 #include "exec/cpu/cpu_memory.h"
+#include "exec/cpu/cpu_packed.h"
 #include "ops/op.h"
 
 #include <pthread.h>
@@ -29,10 +30,10 @@ struct hone__exec_model {
     hone__cpu_node *body_nodes;  /* nodes of bodies that have kernels */
     hone__cpu_node **body_by_id; /* [node count]: by node id; NULL without bodies */
     size_t n_body_nodes;
-    hone__arena arena;                 /* of states */
-    struct hone__packed_chunk *chunks; /* of packed weights, the one in use first */
-    hone__cpu_work work;               /* put off by the prepare or plan under way */
-    atomic_size_t packed_size;         /* bytes of all packed weights, those of states included */
+    hone__arena arena;          /* of states */
+    hone__packed_memory packed; /* weights that last as long as the session */
+    hone__cpu_work work;        /* put off by the prepare or plan under way */
+    atomic_size_t packed_size;  /* bytes of all packed weights, those of states included */
     hone__mem_budget budget;
     pthread_mutex_t plan_lock; /* plans are made one at a time: they may pack weights */
 };

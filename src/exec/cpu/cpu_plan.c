@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "exec/cpu/cpu_search.h"
 
 #include <assert.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct builder {
     hone__exec_plan *plan;
     hone__exec_model *model;
     const hone__graph *graph;
+    const hone__cpu_choices *choices;
     hone_error *error;
 } builder;
 
@@ -256,6 +258,11 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
                           .work = &b->model->work,
                           .inplace_input = -1,
                           .block = blocked ? b->plan->layout.block : 0,
+                          .rank = b->choices->ranks ? b->choices->ranks[step->node] : 0,
+                          .keeps = b->choices->keeps,
+                          .trial = b->choices->trial ? b->choices->trial->id : 0,
+                          .alloc_trial = hone__cpu_trial_alloc,
+                          .trial_user = b->choices->trial,
                           .error = b->error};
     if (plan_node) {
         hone_status status = plan_node(entry->state, &ctx);
@@ -276,6 +283,8 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
     step->kernel = ctx.kernel ? ctx.kernel : blocked ? blocked->name : entry->row->name;
     step->algorithm = ctx.algorithm ? ctx.algorithm : "";
     step->detail = ctx.detail;
+    step->n_ranks = ctx.n_ranks;
+    step->choice_key = ctx.choice_key;
     *inplace = ctx.inplace_input;
     b->plan->max_workspace = hone__max_size(b->plan->max_workspace, ctx.workspace_size);
     return HONE_OK;
@@ -448,8 +457,9 @@ static hone_status check_output_names(const builder *b) {
     return HONE_OK;
 }
 
-hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *const *inputs, hone__exec_plan **out,
-                                  hone_error *error) {
+hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *const *inputs,
+                                const hone__cpu_choices *choices, hone__exec_plan **out, hone_error *error) {
+    static const hone__cpu_choices none;
     *out = NULL;
     hone__exec_plan *plan = hone__calloc(1, sizeof *plan);
     if (!plan)
@@ -457,7 +467,7 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
     plan->model = model;
     hone__arena_init(&plan->arena);
     const hone__graph *graph = model->graph;
-    builder b = {plan, model, graph, error};
+    builder b = {plan, model, graph, choices ? choices : &none, error};
     size_t n_values = hone__graph_value_count(graph);
     hone_status status = HONE_OK;
     pthread_mutex_lock(&model->plan_lock);
@@ -473,7 +483,7 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
     memset(plan->value_buffer, 0xFF, (2 * n_values + 1) * sizeof *plan->value_buffer);
     HONE_CHECK(check_output_names(&b));
     HONE_CHECK(hone__shape_eval_create(graph, inputs, &plan->shapes, error));
-    HONE_CHECK(hone__cpu_layout_assign(model, &plan->shapes, &plan->arena, &plan->layout, error));
+    HONE_CHECK(hone__cpu_layout_assign(model, &plan->shapes, b.choices->layout, &plan->arena, &plan->layout, error));
     if (plan->layout.block)
         plan->n_ids = 2 * n_values;
     HONE_CHECK(build(&b));

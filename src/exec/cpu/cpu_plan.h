@@ -46,6 +46,8 @@ typedef struct hone__cpu_step {
     uint32_t workspace; /* buffer id or HONE_NO_BUFFER */
     size_t workspace_size;
     const char *kernel, *algorithm, *detail;
+    int n_ranks; /* alternatives, and the key of equal layers; see hone__cpu_plan */
+    const char *choice_key;
     /* ORT_PARALLEL */
     uint32_t n_deps;     /* steps that must be done first */
     uint32_t *followers; /* steps waiting for this one */
@@ -74,8 +76,20 @@ struct hone__exec_plan {
     bool has_dynamic;
 };
 
+/* What a plan is made with. */
+typedef struct hone__cpu_choices {
+    const uint8_t *ranks; /* [n_nodes], NULL: all 0 */
+    hone__cpu_layout_mode layout;
+    bool keeps;                    /* what was timed goes into the store */
+    struct hone__cpu_trial *trial; /* NULL: the plan is there to stay */
+} hone__cpu_choices;
+
+/* The backend's `plan`: under EXHAUSTIVE, and where operators are to be tuned, alternatives are timed first. */
 hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *const *inputs, hone__exec_plan **out,
                                   hone_error *error);
+/* One plan. choices may be NULL. */
+hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *const *inputs,
+                                const hone__cpu_choices *choices, hone__exec_plan **out, hone_error *error);
 void hone__cpu_plan_destroy(hone__exec_plan *plan);
 
 /* alloc_packed of a hone__cpu_plan whose user is the model. */
