@@ -132,10 +132,26 @@ HONE_INLINE bool patch_inside(const hone__conv_patch *p, size_t th, size_t tw) {
     return p->n_c == VW && p->h0 >= 0 && p->w0 >= 0 && (size_t)p->h0 + th <= p->h && (size_t)p->w0 + tw <= p->w;
 }
 
+/* The second half of an input transform, down the columns of rows that are done: tmp[t][t] to v[f*fs]. */
+HONE_INLINE void wino_in_columns(const int m, const vf *tmp, float *v, size_t fs) {
+    const int t = m + 2;
+    HONE_UNROLL
+    for (int j = 0; j < t; j++) {
+        vf d[8], o[8];
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            d[i] = tmp[i * t + j];
+        wino_in_1d(m, d, o);
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            v_store(v + (size_t)(i * t + j) * fs, o[i]);
+    }
+}
+
 HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, size_t fs) {
     const int t = m + 2;
     float copy[VW * 64];
-    vf tmp[64], d[8], o[8];
+    vf tmp[64], d[8];
     const float *p;
     size_t plane, ld;
     if (patch_inside(patch, (size_t)t, (size_t)t)) {
@@ -153,16 +169,7 @@ HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, s
         wino_load_row(t, p + (size_t)i * ld, plane, d);
         wino_in_1d(m, d, tmp + i * t);
     }
-    HONE_UNROLL
-    for (int j = 0; j < t; j++) {
-        HONE_UNROLL
-        for (int i = 0; i < t; i++)
-            d[i] = tmp[i * t + j];
-        wino_in_1d(m, d, o);
-        HONE_UNROLL
-        for (int i = 0; i < t; i++)
-            v_store(v + (size_t)(i * t + j) * fs, o[i]);
-    }
+    wino_in_columns(m, tmp, v, fs);
 }
 
 static void winograd_in(int m, const hone__conv_patch *patch, float *v, size_t fs) {
@@ -207,14 +214,12 @@ HONE_INLINE void wino_store_row(const int m, vf *o, const float *z, float *y, si
     }
 }
 
-HONE_INLINE void wino_out(const int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
-                          const hone__conv_out *out) {
+/* The first half of an output transform: v[f*fs] down its columns to tmp[m][t]. */
+HONE_INLINE void wino_out_columns(const int m, const float *v, size_t fs, vf *tmp) {
     const int t = m + 2;
-    const act_vec act = act_prepare(out->act);
-    const vf bias = out->bias ? v_loadn(out->bias, n_c) : v_zero();
-    vf tmp[64], s[8], o[8];
     HONE_UNROLL
     for (int j = 0; j < t; j++) {
+        vf s[8], o[8];
         HONE_UNROLL
         for (int i = 0; i < t; i++)
             s[i] = v_load(v + (size_t)(i * t + j) * fs);
@@ -223,6 +228,15 @@ HONE_INLINE void wino_out(const int m, const float *v, size_t fs, size_t n_c, si
         for (int i = 0; i < m; i++)
             tmp[i * t + j] = o[i];
     }
+}
+
+HONE_INLINE void wino_out(const int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
+                          const hone__conv_out *out) {
+    const int t = m + 2;
+    const act_vec act = act_prepare(out->act);
+    const vf bias = out->bias ? v_loadn(out->bias, n_c) : v_zero();
+    vf tmp[64], o[8];
+    wino_out_columns(m, v, fs, tmp);
     for (int j = 0; j < 8; j++)
         o[j] = v_zero();
     bool is_whole = n_c == VW && cols == (size_t)m;
@@ -276,16 +290,7 @@ HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, flo
         for (int j = 0; j < t; j++)
             tmp[i * t + j] = o[j];
     }
-    HONE_UNROLL
-    for (int j = 0; j < t; j++) {
-        HONE_UNROLL
-        for (int i = 0; i < t; i++)
-            d[i] = tmp[i * t + j];
-        wino_in_1d(m, d, o);
-        HONE_UNROLL
-        for (int i = 0; i < t; i++)
-            v_store(v + (size_t)(i * t + j) * fs, o[i]);
-    }
+    wino_in_columns(m, tmp, v, fs);
 }
 
 static void winograd_in_blocked(int m, const hone__conv_patch *patch, float *v, size_t fs) {
@@ -302,17 +307,8 @@ HONE_INLINE void wino_out_blocked(const int m, const float *v, size_t fs, size_t
     const int t = m + 2;
     const act_vec act = act_prepare(out->act);
     const vf bias = out->bias ? v_loadn(out->bias, n_c) : v_zero();
-    vf tmp[64], s[8], o[8];
-    HONE_UNROLL
-    for (int j = 0; j < t; j++) {
-        HONE_UNROLL
-        for (int i = 0; i < t; i++)
-            s[i] = v_load(v + (size_t)(i * t + j) * fs);
-        wino_out_1d(m, s, o);
-        HONE_UNROLL
-        for (int i = 0; i < m; i++)
-            tmp[i * t + j] = o[i];
-    }
+    vf tmp[64], o[8];
+    wino_out_columns(m, v, fs, tmp);
     for (int j = 0; j < 8; j++)
         o[j] = v_zero();
     for (size_t i = 0; i < rows; i++) {
