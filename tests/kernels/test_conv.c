@@ -70,6 +70,10 @@ static const shape SHAPES[] = {
     {1, 512, 7, 7, 136, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, /* panels shared between threads */
     {1, 2, 5, 5, 2, 3, 3, 1, 1, 1, 1, 4, 4, 4, 4, 1},     /* padding beyond the kernel */
     {1, 2, 3, 2, 2, 3, 3, 2, 2, 3, 3, 5, 5, 5, 5, 2},
+    {1, 20, 40, 38, 36, 3, 3, 1, 1, 12, 12, 12, 12, 12, 12, 1}, /* wide dilations: borders of many columns */
+    {1, 17, 20, 23, 40, 3, 3, 1, 1, 18, 18, 18, 18, 18, 18, 1},
+    {1, 16, 25, 24, 32, 3, 3, 2, 2, 7, 9, 7, 9, 7, 9, 1},
+    {1, 1030, 4, 5, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, /* panels of more than 1 MiB */
 };
 
 static uint32_t rng_state;

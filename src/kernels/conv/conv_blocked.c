@@ -16,7 +16,9 @@ enum {
     L1_PANEL_BYTES = 16 * 1024,
     CHUNK_BYTES = 128 * 1024,
     TASKS_PER_THREAD = 8,
-    MANY_PIXELS = 150
+    MANY_PIXELS = 150,
+    DEEP_BYTES = 1024 * 1024,
+    WIDE_BORDER = 5 /* columns */
 };
 
 void hone__conv_inside(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t *lo,
@@ -234,7 +236,7 @@ static void blocked_call(const hone__conv_blocked_job *job, size_t j, size_t oh,
     const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
     const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = panel.k0;
     const size_t y_at = (oh - job->row0) * job->y_pitch + ow * ops->vw + k0 / ops->vw * job->y_plane;
-    hone__conv_btile t = {.block = p->block, .n_c = job->depth, .act = &d->act};
+    hone__conv_btile t = {.block = p->block, .n_c = job->depth, .act = job->act};
     t.x = job->x + hone__conv_blocked_window(d, px, oh, ow, &t);
     t.w = job->w + j * p->cg * d->r * d->s * 2 * p->lanes;
     t.cs = px == 1 ? (ptrdiff_t)job->x_plane : 1;
@@ -259,6 +261,45 @@ static void blocked_panels(const hone__conv_blocked_job *job, size_t j0, size_t 
         blocked_call(job, j, oh, ow, m, is_column);
 }
 
+/* Pixels [ow, end) of a row, which have the same taps. */
+static void blocked_span(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t end,
+                         size_t tile) {
+    for (; ow < end; ow += tile)
+        blocked_panels(job, j0, j1, oh, ow, hone__min_size(tile, end - ow), false);
+}
+
+/* How many of the output positions [at, end) have the taps of the first. */
+static size_t same_taps(size_t in, size_t kernel, size_t stride, size_t dilation, size_t pad, size_t at, size_t end) {
+    size_t first, other, n = hone__conv_taps(in, kernel, stride, dilation, pad, at, &first), i = at + 1;
+    while (i < end && hone__conv_taps(in, kernel, stride, dilation, pad, i, &other) == n && other == first)
+        i++;
+    return i - at;
+}
+
+/* Rows [begin, end) of the columns [lo, hi), left or right of those that have all taps. A few columns are worked on
+ * downwards; many with the same taps (wide dilations) along the row. */
+static void blocked_borders(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end,
+                            size_t lo, size_t hi) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
+    const hone__conv_desc *d = &p->flat;
+    const size_t mr = job->plan->ops->cv_mr;
+    for (size_t ow = lo, n; ow < hi; ow += n) {
+        n = same_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, ow, hi);
+        if (n >= WIDE_BORDER) {
+            for (size_t oh = begin; oh < end; oh++)
+                blocked_span(job, j0, j1, oh, ow, ow + n, hone__conv_ceil(n, hone__conv_ceil(n, mr)));
+            continue;
+        }
+        n = 1;
+        for (size_t oh = begin, m; oh < end; oh += m) {
+            const bool is_inside = oh >= p->row_lo && oh < p->row_hi;
+            m = hone__min_size(mr, is_inside ? hone__min_size(end, p->row_hi) - oh
+                                             : same_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, end));
+            blocked_panels(job, j0, j1, oh, ow, m, m > 1);
+        }
+    }
+}
+
 void hone__conv_blocked_rows(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end) {
     const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
@@ -270,21 +311,9 @@ void hone__conv_blocked_rows(const hone__conv_blocked_job *job, size_t j0, size_
     if (d->oh == 1)
         end = begin + 1;
     for (size_t oh = begin; oh < end; oh++)
-        for (size_t ow = p->col_lo; ow < p->col_hi; ow += p->tile)
-            blocked_panels(job, j0, j1, oh, ow, hone__min_size(p->tile, p->col_hi - ow), false);
-    const size_t mr = job->plan->ops->cv_mr;
-    for (size_t ow = 0; ow < d->ow; ow++) {
-        if (ow == p->col_lo)
-            ow = p->col_hi;
-        if (ow >= d->ow)
-            break;
-        for (size_t oh = begin; oh < end;) {
-            const bool is_inside = oh >= p->row_lo && oh < p->row_hi;
-            const size_t m = is_inside ? hone__min_size(mr, hone__min_size(end, p->row_hi) - oh) : 1;
-            blocked_panels(job, j0, j1, oh, ow, m, m > 1);
-            oh += m;
-        }
-    }
+        blocked_span(job, j0, j1, oh, p->col_lo, p->col_hi, p->tile);
+    blocked_borders(job, j0, j1, begin, end, 0, p->col_lo);
+    blocked_borders(job, j0, j1, begin, end, p->col_hi, d->ow);
 }
 
 hone__conv_blocked_job hone__conv_blocked_job_at(const hone__conv_args *args, size_t image, size_t group) {
@@ -304,7 +333,34 @@ hone__conv_blocked_job hone__conv_blocked_job_at(const hone__conv_args *args, si
                                     .y_plane = p->y_plane,
                                     .y_pitch = d->ow * vw,
                                     .depth = blocked_depth(plan, group),
-                                    .k_left = d->k - k0};
+                                    .k_left = d->k - k0,
+                                    .act = &d->act};
+}
+
+/* One panel, whose weights for so many input channels do not stay in L2: the channels are taken in parts, each adding
+ * to the results of the one before. */
+static void blocked_deep(const hone__conv_blocked_job *job, size_t j, size_t begin, size_t end) {
+    static const hone_act none = {.kind = HONE_ACT_NONE};
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
+    const size_t vw = job->plan->ops->vw, taps = p->flat.r * p->flat.s;
+    const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
+    const size_t width = panel.nv * panel.lanes, row = taps * 2 * p->lanes * sizeof(float);
+    size_t part = job->depth;
+    if (part * row > DEEP_BYTES && p->flat.x_layout == HONE_CONV_LAYOUT_BLOCKED)
+        part = hone__max_size(vw, PANEL_BYTES / row / vw * vw);
+    for (size_t c0 = 0; c0 < job->depth; c0 += part) {
+        hone__conv_blocked_job sum = *job;
+        sum.w += c0 * taps * width;
+        sum.x += c0 / vw * job->x_plane;
+        sum.depth = hone__min_size(part, job->depth - c0);
+        if (c0 > 0) {
+            sum.z = job->y;
+            sum.bias = NULL;
+        }
+        if (c0 + part < job->depth)
+            sum.act = &none;
+        hone__conv_blocked_rows(&sum, j, j + 1, begin, end);
+    }
 }
 
 void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
@@ -322,5 +378,5 @@ void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t ta
         return;
     }
     for (size_t j = j0; j < j1; j++)
-        hone__conv_blocked_rows(&job, j, j + 1, begin, end);
+        blocked_deep(&job, j, begin, end);
 }

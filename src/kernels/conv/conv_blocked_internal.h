@@ -15,6 +15,7 @@ typedef struct hone__conv_blocked_job {
     size_t row0;
     size_t depth;  /* input channels of the group */
     size_t k_left; /* output channels that exist from the group's first */
+    const hone_act *act;
 } hone__conv_blocked_job;
 
 /* A panel's output channels: from k0 of the group on, nv vectors of `lanes`. */

@@ -64,6 +64,17 @@ static double depthwise_cost(const hone__conv_plan *plan) {
     return vectors * (taps * (is_plain ? (d->stride_w == 1 ? 1.9 : 4.0) : 3.0) + (is_plain ? 4.0 : 60.0));
 }
 
+/* Taps of a pixel that lie inside the image, on average: wide dilations have few. */
+static double inside_taps(const hone__conv_desc *d) {
+    double rows = 0.0, columns = 0.0;
+    size_t first;
+    for (size_t i = 0; i < d->oh; i++)
+        rows += (double)hone__conv_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, i, &first);
+    for (size_t i = 0; i < d->ow; i++)
+        columns += (double)hone__conv_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, i, &first);
+    return rows * columns / (double)(d->oh * d->ow);
+}
+
 /* Every tile computes whole vectors of output channels; the fewer of them share a broadcast, the slower. */
 static double blocked_cost(const hone__conv_plan *plan) {
     const hone__conv_blocked_plan *p = &plan->blocked;
@@ -73,7 +84,8 @@ static double blocked_cost(const hone__conv_plan *plan) {
     const double tiles = (double)(d->n * p->groups) * (double)(d->oh * d->ow);
     const double step = (p->kg <= p->lanes ? 1.2 : 1.0) / 0.96;
     const double border = d->r * d->s > 1 ? 1.05 + 1.0 / (double)d->ow : 1.0;
-    return tiles * vectors * ((double)(p->cg * d->r * d->s) * step * border + 3.0);
+    const double taps = d->dil_h * d->dil_w > 1 ? inside_taps(d) : (double)(d->r * d->s);
+    return tiles * vectors * ((double)p->cg * taps * step * border + 3.0);
 }
 
 static double blocked_depthwise_cost(const hone__conv_plan *plan) {
