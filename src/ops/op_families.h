@@ -40,6 +40,7 @@
     X(channel)                                                                                                         \
     X(conv)                                                                                                            \
     X(gather)                                                                                                          \
+    X(nms)                                                                                                             \
     X(matmul)                                                                                                          \
     X(norm)                                                                                                            \
     X(pool)                                                                                                            \

@@ -1,4 +1,4 @@
-/* Sampling at computed places: GridSample, AffineGrid, RoiAlign, MaxRoiPool, NonMaxSuppression.
+/* Sampling at computed places: GridSample, AffineGrid, RoiAlign, MaxRoiPool.
  *
  * Source: ONNX operator specification; Jaderberg et al., "Spatial transformer networks" (2015); He et al.,
  * "Mask R-CNN" (2017) for RoiAlign; Girshick, "Fast R-CNN" (2015) for RoI pooling. */
@@ -355,101 +355,6 @@ static hone_status eval_max_roi_pool(hone__eval *ctx) {
     return HONE_OK;
 }
 
-/* ---- NonMaxSuppression ---- */
-
-static hone_status infer_non_max_suppression(hone__infer *ctx) {
-    hone__dim dims[2] = {hone__dim_unknown(), hone__dim_known(3)};
-    return hone__infer_set(ctx, 0, HONE_DTYPE_INT64, 2, dims);
-}
-
-typedef struct candidate {
-    float score;
-    int64_t box;
-} candidate;
-
-static int compare_candidates(const void *pa, const void *pb) {
-    const candidate *a = pa, *b = pb;
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return (a->box > b->box) - (a->box < b->box);
-}
-
-/* Corners of a box, in order. */
-static void corners(const float *b, bool centre, float *lo_y, float *lo_x, float *hi_y, float *hi_x) {
-    if (centre) { /* x, y, width, height */
-        *lo_x = b[0] - b[2] / 2;
-        *hi_x = b[0] + b[2] / 2;
-        *lo_y = b[1] - b[3] / 2;
-        *hi_y = b[1] + b[3] / 2;
-        return;
-    }
-    *lo_y = fminf(b[0], b[2]);
-    *hi_y = fmaxf(b[0], b[2]);
-    *lo_x = fminf(b[1], b[3]);
-    *hi_x = fmaxf(b[1], b[3]);
-}
-
-static float overlap(const float *a, const float *b, bool centre) {
-    float ay0, ax0, ay1, ax1, by0, bx0, by1, bx1;
-    corners(a, centre, &ay0, &ax0, &ay1, &ax1);
-    corners(b, centre, &by0, &bx0, &by1, &bx1);
-    float h = fminf(ay1, by1) - fmaxf(ay0, by0), w = fminf(ax1, bx1) - fmaxf(ax0, bx0);
-    float both = h > 0 && w > 0 ? h * w : 0, area = (ay1 - ay0) * (ax1 - ax0) + (by1 - by0) * (bx1 - bx0) - both;
-    return area > 0 ? both / area : 0;
-}
-
-static hone_status eval_non_max_suppression(hone__eval *ctx) {
-    const hone_tensor *boxes, *scores;
-    const float *b, *s;
-    int64_t max = 0;
-    double iou, threshold;
-    void *p, *q;
-    hone_tensor *out;
-    HONE_TRY(hone__eval_tensor(ctx, 0, &boxes));
-    HONE_TRY(hone__eval_tensor(ctx, 1, &scores));
-    if (!hone__in_omitted(ctx, 2))
-        HONE_TRY(hone__eval_int(ctx, 2, &max));
-    HONE_TRY(hone__eval_number(ctx, 3, 0, &iou));
-    HONE_TRY(hone__eval_number(ctx, 4, -INFINITY, &threshold));
-    if (boxes->rank != 3 || scores->rank != 3 || boxes->dims[2] != 4 || boxes->dims[0] != scores->dims[0] ||
-        boxes->dims[1] != scores->dims[2])
-        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "boxes must be [B,N,4] and scores [B,C,N]");
-    bool centre = hone__node_attr_int(ctx->node, "center_point_box", 0) != 0;
-    int64_t n = boxes->dims[1], classes = scores->dims[1], groups = boxes->dims[0] * classes, found = 0, limit;
-    HONE_TRY(hone__eval_in_float(ctx, 0, &b));
-    HONE_TRY(hone__eval_in_float(ctx, 1, &s));
-    max = hone__max_i64(0, hone__min_i64(max, n));
-    if (!hone__mul_i64(groups, max, &limit))
-        return hone__eval_fail(ctx, HONE_ERROR_LIMIT, "there are too many boxes");
-    HONE_TRY(hone__eval_scratch_n(ctx, n, sizeof(candidate), &p));
-    HONE_TRY(hone__eval_scratch_n(ctx, limit, 3 * sizeof(int64_t), &q));
-    candidate *list = p;
-    int64_t(*picked)[3] = q;
-    for (int64_t g = 0; max > 0 && g < groups; g++) {
-        int64_t count = 0, first = found;
-        const float *box = b + g / classes * n * 4;
-        for (int64_t i = 0; i < n; i++)
-            if (!isnan(s[g * n + i]) && (double)s[g * n + i] > threshold)
-                list[count++] = (candidate){s[g * n + i], i};
-        qsort(list, (size_t)count, sizeof *list, compare_candidates);
-        for (int64_t i = 0; i < count && found - first < max; i++) {
-            bool keep = true;
-            for (int64_t k = first; keep && k < found; k++)
-                keep = !((double)overlap(box + list[i].box * 4, box + picked[k][2] * 4, centre) > iou);
-            if (keep) {
-                picked[found][0] = g / classes;
-                picked[found][1] = g % classes;
-                picked[found++][2] = list[i].box;
-            }
-        }
-    }
-    int64_t dims[2] = {found, 3};
-    HONE_TRY(hone__eval_output(ctx, 0, HONE_DTYPE_INT64, 2, dims, &out));
-    if (out && found)
-        memcpy(out->data, picked, (size_t)found * sizeof *picked);
-    return HONE_OK;
-}
-
 /* ---- rows ---- */
 static const hone__op_param grid_sample_16_in[] = {HONE_PARAM("X", HONE_SET_ALL_V1, '1'),
                                                    HONE_PARAM("grid", HONE_SET_ALL_V1, '1')};
@@ -489,13 +394,6 @@ static const hone__op_attr max_roi_pool_1_attrs[] = {{"pooled_shape", HONE_ATTR_
 static const hone__op_param max_roi_pool_22_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T'),
                                                     HONE_PARAM("rois", HONE_SET_FLOAT, 'T')};
 static const hone__op_param max_roi_pool_22_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
-static const hone__op_param non_max_suppression_10_in[] = {
-    HONE_PARAM("boxes", HONE_SET(FLOAT), 0), HONE_PARAM("scores", HONE_SET(FLOAT), 0),
-    HONE_PARAM_OPT("max_output_boxes_per_class", HONE_SET(INT64), 0),
-    HONE_PARAM_OPT("iou_threshold", HONE_SET(FLOAT), 0), HONE_PARAM_OPT("score_threshold", HONE_SET(FLOAT), 0)};
-static const hone__op_param non_max_suppression_10_out[] = {HONE_PARAM("selected_indices", HONE_SET(INT64), 0)};
-static const hone__op_attr non_max_suppression_10_attrs[] = {{"center_point_box", HONE_ATTR_INT, false}};
-
 static const hone__op g_rows[] = {
     HONE_ROW("", "GridSample", 16, HONE_OP_PURE, 2, grid_sample_16_in, 1, grid_sample_16_out, grid_sample_16_attrs,
              infer_grid_sample, eval_grid_sample, NULL),
@@ -515,12 +413,6 @@ static const hone__op g_rows[] = {
              infer_max_roi_pool, eval_max_roi_pool, NULL),
     HONE_ROW("", "MaxRoiPool", 22, HONE_OP_PURE, 2, max_roi_pool_22_in, 1, max_roi_pool_22_out, max_roi_pool_1_attrs,
              infer_max_roi_pool, eval_max_roi_pool, NULL),
-    HONE_ROW("", "NonMaxSuppression", 10, HONE_OP_PURE | HONE_OP_DATA_SHAPE, 2, non_max_suppression_10_in, 1,
-             non_max_suppression_10_out, non_max_suppression_10_attrs, infer_non_max_suppression,
-             eval_non_max_suppression, NULL),
-    HONE_ROW("", "NonMaxSuppression", 11, HONE_OP_PURE | HONE_OP_DATA_SHAPE, 2, non_max_suppression_10_in, 1,
-             non_max_suppression_10_out, non_max_suppression_10_attrs, infer_non_max_suppression,
-             eval_non_max_suppression, NULL),
 };
 
 const hone__op_family hone__ops_sample = {"sample", g_rows, HONE_COUNT(g_rows)};

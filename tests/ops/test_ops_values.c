@@ -1,9 +1,11 @@
 /* Reference evaluators on small cases with values worked out by hand, and on parameters that a hostile
  * model may hold: those must come back as errors. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -18,7 +20,7 @@ typedef struct node_case {
 
 static node_case make_in(const char *domain, const char *op, int64_t opset, size_t n_in) {
     node_case c;
-    hone__value *in[4], *out;
+    hone__value *in[8], *out;
     assert_int_equal(hone__graph_create("t", &c.graph, NULL), HONE_OK);
     assert_int_equal(hone__graph_set_opset(c.graph, "", opset, NULL), HONE_OK);
     for (size_t i = 0; i < n_in; i++)
@@ -100,6 +102,67 @@ static void test_channel_gather(void **state) {
     }
 }
 
+/* How far two boxes of corners [y0, x0, y1, x1] overlap. */
+static double box_overlap(const float *a, const float *b) {
+    const float h = fminf(a[2], b[2]) - fmaxf(a[0], b[0]), w = fminf(a[3], b[3]) - fmaxf(a[1], b[1]);
+    const float both = h > 0 && w > 0 ? h * w : 0;
+    const float sum = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both;
+    return sum > 0 ? (double)(both / sum) : 0;
+}
+
+/* Many boxes, against every pair looked at: small and wide ones, all at one place, thresholds below 0, infinity. */
+static void test_many_boxes(void **state) {
+    (void)state;
+    enum { N = 700 };
+    static float boxes[N][4], scores[N];
+    static double want[3 * N];
+    for (int round = 0; round < 8; round++) {
+        uint32_t seed = 77u + (uint32_t)round;
+        int64_t max = round == 2 ? 40 : N, one = 1;
+        float iou = round == 3 ? -0.5f : round == 4 ? 0.0f : 0.3f, threshold = 0.2f;
+        for (int i = 0; i < N; i++) {
+            float r[5];
+            for (int k = 0; k < 5; k++)
+                r[k] = (float)((seed = seed * 1664525u + 1013904223u) >> 8) / (float)(1 << 24);
+            const float place = round == 1 ? 0.0f : (float)(i % 9) * 101.0f, size = i % 50 == 0 ? 900.0f : 20.0f;
+            const float box[4] = {r[0] * 80 + place, r[1] * 80 + place, r[0] * 80 + place + r[2] * size,
+                                  r[1] * 80 + place + r[3] * size};
+            memcpy(boxes[i], box, sizeof box);
+            scores[i] = floorf(r[4] * 200) / 200;
+        }
+        if (round == 5)
+            boxes[3][3] = INFINITY;
+        size_t n_want = 0;
+        bool done[N] = {false};
+        for (;;) { /* the best that is left, the first of equals */
+            int best = -1;
+            for (int i = 0; i < N; i++)
+                if (!done[i] && scores[i] > threshold && (best < 0 || scores[i] > scores[best]))
+                    best = i;
+            if (best < 0 || (int64_t)n_want / 3 == max)
+                break;
+            done[best] = true;
+            bool keep = true;
+            for (size_t k = 2; k < n_want && keep; k += 3)
+                keep = !(box_overlap(boxes[best], boxes[(int)want[k]]) > (double)iou);
+            if (keep) {
+                want[n_want] = want[n_want + 1] = 0;
+                want[n_want + 2] = best;
+                n_want += 3;
+            }
+        }
+        hone_tensor t[5];
+        const hone_tensor *in[] = {&t[0], &t[1], &t[2], &t[3], &t[4]};
+        hone__tensor_view(&t[0], HONE_DTYPE_FLOAT, 3, (int64_t[]){1, N, 4}, boxes, sizeof boxes);
+        hone__tensor_view(&t[1], HONE_DTYPE_FLOAT, 3, (int64_t[]){1, 1, N}, scores, sizeof scores);
+        hone__tensor_view(&t[2], HONE_DTYPE_INT64, 1, &one, &max, sizeof max);
+        hone__tensor_view(&t[3], HONE_DTYPE_FLOAT, 1, &one, &iou, sizeof iou);
+        hone__tensor_view(&t[4], HONE_DTYPE_FLOAT, 1, &one, &threshold, sizeof threshold);
+        node_case c = make("NonMaxSuppression", 11, 5);
+        expect(&c, in, 5, HONE_OK, want, (int64_t)n_want);
+    }
+}
+
 static void test_slice_negative_step(void **state) {
     (void)state;
     float v[] = {0, 1, 2, 3, 4};
@@ -175,9 +238,13 @@ static void test_max_pool_ceil(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fused_rotary),        cmocka_unit_test(test_channel_gather),
-        cmocka_unit_test(test_slice_negative_step), cmocka_unit_test(test_gather_checks_indices),
-        cmocka_unit_test(test_softmax_by_opset),    cmocka_unit_test(test_max_pool_ceil),
+        cmocka_unit_test(test_fused_rotary),
+        cmocka_unit_test(test_channel_gather),
+        cmocka_unit_test(test_many_boxes),
+        cmocka_unit_test(test_slice_negative_step),
+        cmocka_unit_test(test_gather_checks_indices),
+        cmocka_unit_test(test_softmax_by_opset),
+        cmocka_unit_test(test_max_pool_ceil),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,10 +28,11 @@ typedef struct assigner {
     const hone__exec_model *model;
     const hone__shape_eval *shapes;
     hone__cpu_layout *layout;
-    uint32_t *index;  /* [node ids]: place in model->nodes, UINT32_MAX for none */
-    bool *on;         /* [n_nodes] */
-    double *gain;     /* [n_nodes] seconds */
-    uint32_t *region; /* [n_nodes] */
+    uint32_t *index;   /* [node ids]: place in model->nodes, UINT32_MAX for none */
+    bool *on;          /* [n_nodes] */
+    double *gain;      /* [n_nodes] seconds */
+    uint32_t *region;  /* [n_nodes] */
+    bool *is_captured; /* [value count] */
 } assigner;
 
 static bool is_static(const hone__shape_value *value) {
@@ -54,7 +55,7 @@ static hone_status consider(assigner *a, uint32_t i, hone__arena *arena, hone_er
     const hone__cpu_node *entry = &a->model->nodes[i];
     const hone__node *node = entry->node;
     if (!entry->row || !entry->row->blocked || !node->n_outputs || !node->outputs[0] ||
-        !can_block(&a->shapes->values[node->outputs[0]->id], a->layout->block))
+        a->is_captured[node->outputs[0]->id] || !can_block(&a->shapes->values[node->outputs[0]->id], a->layout->block))
         return HONE_OK;
     const hone_tensor **in = hone__arena_calloc(arena, node->n_inputs + node->n_outputs, sizeof *in);
     if (!in)
@@ -176,12 +177,22 @@ static void drop_regions(assigner *a, double *sum) {
         a->on[i] = a->on[i] && sum[find_region(a, i)] > 0.0;
 }
 
-static bool has_subgraphs(const hone__graph *graph) {
-    HONE_FOR_NODES(node, graph)
-    for (size_t i = 0; i < node->n_attrs; i++)
-        if (node->attrs[i].type == HONE_ATTR_GRAPH || node->attrs[i].type == HONE_ATTR_GRAPHS)
-            return true; /* what they capture would have to be plain */
-    return false;
+/* Values that subgraphs read: they find them by name, and plain. */
+static void mark_captured(assigner *a, const hone__graph *graph) {
+    HONE_FOR_NODES(node, graph) {
+        for (size_t i = 0; graph != a->model->graph && i < node->n_inputs; i++)
+            if (node->inputs[i])
+                a->is_captured[node->inputs[i]->id] = true;
+        for (size_t i = 0; i < node->n_attrs; i++) {
+            if (node->attrs[i].type == HONE_ATTR_GRAPH)
+                mark_captured(a, node->attrs[i].g);
+            else if (node->attrs[i].type == HONE_ATTR_GRAPHS)
+                for (size_t k = 0; k < node->attrs[i].n; k++)
+                    mark_captured(a, node->attrs[i].graphs[k]);
+        }
+    }
+    for (size_t i = 0; graph != a->model->graph && i < graph->n_outputs; i++)
+        a->is_captured[graph->outputs[i]->id] = true;
 }
 
 static hone_status make_arrays(assigner *a, hone__arena *arena, hone_error *error) {
@@ -196,8 +207,9 @@ static hone_status make_arrays(assigner *a, hone__arena *arena, hone_error *erro
     a->on = hone__calloc(n, sizeof *a->on);
     a->gain = hone__calloc(n, sizeof *a->gain);
     a->region = hone__calloc(n, sizeof *a->region);
+    a->is_captured = hone__calloc(hone__graph_value_count(a->model->graph) + 1, sizeof *a->is_captured);
     if (!layout->is_blocked || !layout->forms || !layout->wants || !layout->n_reorders || !a->index || !a->on ||
-        !a->gain || !a->region)
+        !a->gain || !a->region || !a->is_captured)
         return hone__fail_memory(error, "the plan");
     memset(a->index, 0xFF, n_ids * sizeof *a->index);
     return HONE_OK;
@@ -207,7 +219,7 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
                                     hone__cpu_layout_mode mode, hone__arena *arena, hone__cpu_layout *out,
                                     hone_error *error) {
     memset(out, 0, sizeof *out);
-    if (mode == HONE_CPU_LAYOUT_PLAIN || model->cpu.conv_search == HONE_CONV_DEFAULT || has_subgraphs(model->graph))
+    if (mode == HONE_CPU_LAYOUT_PLAIN || model->cpu.conv_search == HONE_CONV_DEFAULT)
         return HONE_OK;
     assigner a = {.model = model, .shapes = shapes, .layout = out};
     double *sum = hone__calloc(model->n_nodes + 1, sizeof *sum);
@@ -218,6 +230,7 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
         goto cleanup;
     }
     HONE_CHECK(make_arrays(&a, arena, error));
+    mark_captured(&a, model->graph);
     for (uint32_t i = 0; i < model->n_nodes; i++) {
         a.index[model->nodes[i].node->id] = i;
         HONE_CHECK(consider(&a, i, arena, error));
@@ -244,6 +257,7 @@ cleanup:
     hone__free(a.on);
     hone__free(a.gain);
     hone__free(a.region);
+    hone__free(a.is_captured);
     return status;
 }
 
