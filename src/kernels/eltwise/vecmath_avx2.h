@@ -67,6 +67,8 @@ static inline hone__vi hone__vi_and(hone__vi a, hone__vi b) { return _mm256_and_
 static inline hone__vi hone__vi_or(hone__vi a, hone__vi b) { return _mm256_or_si256(a, b); }
 #define hone__vi_shl(a, bits) _mm256_slli_epi32((a), (bits))
 #define hone__vi_sar(a, bits) _mm256_srai_epi32((a), (bits))
+/* table[index & 7] per lane, of a table that fills a vector. */
+#define HONE_VF_LOOKUP(table, index) _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (index))
 static inline hone__vf hone__vf_from_vi(hone__vi a) { return _mm256_cvtepi32_ps(a); }
 static inline hone__vi hone__vi_from_vf(hone__vf a) { return _mm256_cvtps_epi32(a); }
 static inline hone__vi hone__vi_bits(hone__vf a) { return _mm256_castps_si256(a); }

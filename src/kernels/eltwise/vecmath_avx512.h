@@ -72,6 +72,8 @@ static inline hone__vi hone__vi_and(hone__vi a, hone__vi b) { return _mm512_and_
 static inline hone__vi hone__vi_or(hone__vi a, hone__vi b) { return _mm512_or_si512(a, b); }
 #define hone__vi_shl(a, bits) _mm512_slli_epi32((a), (bits))
 #define hone__vi_sar(a, bits) _mm512_srai_epi32((a), (bits)) /* arithmetic */
+/* table[index & 15] per lane, of a table that fills a vector. */
+#define HONE_VF_LOOKUP(table, index) _mm512_permutexvar_ps((index), _mm512_loadu_ps(table))
 static inline hone__vf hone__vf_from_vi(hone__vi a) { return _mm512_cvtepi32_ps(a); }
 /* Of values that are integers already and fit. */
 static inline hone__vi hone__vi_from_vf(hone__vf a) { return _mm512_cvtps_epi32(a); }

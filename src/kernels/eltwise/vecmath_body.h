@@ -143,12 +143,72 @@ static inline hone__vf hone__act_hard_sigmoid(hone__vf x, hone__vf a, hone__vf b
     const hone__vf y = hone__vf_fma(a, x, b);
     return hone__vf_min(hone__vf_set1(1.0f), hone__vf_max(hone__vf_zero(), y));
 }
+#ifdef HONE_VF_LOOKUP
+/* gelu(x) = max(x, 0) - |x| Q(|x|) with Q(t) = erfc(t / sqrt 2) / 2, the upper tail of the normal distribution: one
+ * form for both signs, without cancellation. Q is a polynomial around the nearest multiple of GELU_STEP, its
+ * coefficients looked up in registers; the last piece is 0 (t Q(t) is below 2e-8 there). Chebyshev interpolation
+ * in double precision; the error is that of float rounding, 1e-7 relative + 2e-8. Half the operations of erf. */
+#if HONE_VF_N == 16
+#define GELU_STEP 0.4f
+#define GELU_DEGREE 5
+static const float hone__gelu_tail[GELU_DEGREE + 1][HONE_VF_N] = {
+    {0x1.000000p-1f, 0x1.60d920p-2f, 0x1.b1e140p-3f, 0x1.d7534cp-4f, 0x1.c0ea70p-5f, 0x1.74bcf6p-6f, 0x1.0c9de8p-7f,
+     0x1.4ee7f2p-9f, 0x1.684224p-11f, 0x1.4dacf2p-13f, 0x1.09add4p-15f, 0x1.6b3bd6p-18f, 0x1.a9ec84p-21f,
+     0x1.abfc28p-24f, 0x1.7046dcp-27f, 0},
+    {-0x1.988452p-2f, -0x1.791bcep-2f, -0x1.28a4e8p-2f, -0x1.8db16cp-3f, -0x1.c654eep-4f, -0x1.ba4b42p-5f,
+     -0x1.6ee976p-6f, -0x1.035f9cp-7f, -0x1.387cb8p-9f, -0x1.40d01cp-11f, -0x1.18a9a6p-13f, -0x1.a27778p-16f,
+     -0x1.09d71ap-18f, -0x1.1fd28cp-21f, -0x1.098c50p-24f, 0},
+    {0, 0x1.2dad46p-4f, 0x1.da9eb8p-4f, 0x1.dd3a7cp-4f, 0x1.6b7812p-4f, 0x1.ba4dccp-5f, 0x1.b84e04p-6f, 0x1.6b1ff2p-7f,
+     0x1.f3f53ap-9f, 0x1.20b16ep-10f, 0x1.18958cp-12f, 0x1.cc158ep-15f, 0x1.3ec052p-17f, 0x1.75b614p-20f,
+     0x1.731b82p-23f, 0},
+    {0x1.10567cp-4f, 0x1.a65ad6p-5f, 0x1.1cc9eap-6f, -0x1.d296a2p-7f, -0x1.d87edep-6f, -0x1.ba4bf0p-6f, -0x1.2316fep-6f,
+     -0x1.27b174p-7f, -0x1.e13c2cp-9f, -0x1.3fbbc8p-10f, -0x1.5eca5ep-12f, -0x1.400da4p-14f, -0x1.e80f3ap-17f,
+     -0x1.38149ep-19f, -0x1.4f950cp-22f, 0},
+    {0, -0x1.1ae936p-6f, -0x1.72896ep-6f, -0x1.ee9dccp-7f, -0x1.b23e0cp-9f, 0x1.219340p-8f, 0x1.924d9cp-8f,
+     0x1.24ad04p-8f, 0x1.2f192ep-9f, 0x1.e46c68p-11f, 0x1.35416cp-12f, 0x1.41595ep-14f, 0x1.12d52cp-16f,
+     0x1.85cfc4p-19f, 0x1.ccdce0p-22f, 0},
+    {-0x1.441a64p-7f, -0x1.9cb5f4p-8f, 0x1.0815d2p-10f, 0x1.766830p-8f, 0x1.5dda7ap-8f, 0x1.27ed38p-9f,
+     -0x1.284b1ap-12f, -0x1.2a5e12p-10f, -0x1.e28e3cp-11f, -0x1.f45496p-12f, -0x1.80f962p-13f, -0x1.cf77f2p-15f,
+     -0x1.c0037ep-17f, -0x1.610688p-19f, -0x1.c9f1dcp-22f, 0},
+};
+#else
+#define GELU_STEP 0.9f
+#define GELU_DEGREE 7
+static const float hone__gelu_tail[GELU_DEGREE + 1][HONE_VF_N] = {
+    {0x1.000000p-1f, 0x1.78f484p-3f, 0x1.265756p-5f, 0x1.c66c5cp-9f, 0x1.4dacd0p-13f, 0x1.c805c8p-19f, 0x1.1e30e6p-25f,
+     0},
+    {-0x1.988452p-2f, -0x1.1078a8p-2f, -0x1.43613ep-4f, -0x1.557922p-7f, -0x1.40d020p-11f, -0x1.0c2980p-16f,
+     -0x1.8eda2ep-23f, 0},
+    {0, 0x1.ea725ap-4f, 0x1.230b14p-4f, 0x1.ccfc5ap-7f, 0x1.20ba7cp-10f, 0x1.2dbc76p-15f, 0x1.0d862ap-21f, 0},
+    {0x1.1057c4p-4f, 0x1.141d42p-7f, -0x1.e2ea50p-6f, -0x1.65fa7cp-7f, -0x1.3fbd16p-10f, -0x1.ae3232p-15f,
+     -0x1.d437e2p-21f, 0},
+    {0, -0x1.65dd66p-6f, 0x1.724792p-10f, 0x1.49c27ep-8f, 0x1.df7220p-11f, 0x1.b05b36p-15f, 0x1.21e872p-20f, 0},
+    {-0x1.468f72p-7f, 0x1.5d2e1ap-9f, 0x1.005196p-8f, -0x1.1a46f2p-10f, -0x1.f2ae7ap-12f, -0x1.45724cp-15f,
+     -0x1.17ed9ap-20f, 0},
+    {0, 0x1.3f1864p-9f, -0x1.533800p-10f, -0x1.acd1aap-13f, 0x1.51b1eep-13f, 0x1.89c5bep-16f, 0x1.e4975cp-21f, 0},
+    {0x1.29cdb4p-10f, -0x1.3cfa2ap-11f, -0x1.067a9ep-13f, 0x1.9e0de0p-13f, -0x1.a73f00p-16f, -0x1.4d3784p-17f,
+     -0x1.20e53cp-21f, 0},
+};
+#endif
+static inline hone__vf hone__act_gelu(hone__vf x) {
+    const hone__vf magic = hone__vf_set1(0x1.8p+23f); /* its last bits count ones */
+    const hone__vf t = hone__vf_min(hone__vf_set1(6.0f), hone__vf_abs(x));
+    const hone__vf u = hone__vf_fma(t, hone__vf_set1(1.0f / GELU_STEP), magic);
+    const hone__vi piece = hone__vi_bits(u);
+    const hone__vf r = hone__vf_fnma(hone__vf_sub(u, magic), hone__vf_set1(GELU_STEP), t);
+    hone__vf q = HONE_VF_LOOKUP(hone__gelu_tail[GELU_DEGREE], piece);
+    for (int d = GELU_DEGREE - 1; d >= 0; d--)
+        q = hone__vf_fma(q, r, HONE_VF_LOOKUP(hone__gelu_tail[d], piece));
+    return hone__vf_fnma(t, q, hone__vf_max(hone__vf_zero(), x));
+}
+#else
 static inline hone__vf hone__act_gelu(hone__vf x) {
     const hone__vf h = hone__vf_mul(x, hone__vf_set1(0.5f));
     const hone__vf y = hone__vf_fma(h, hone__vf_erf(hone__vf_mul(x, hone__vf_set1(0x1.6a09e6p-1f))), h);
     /* 0 * inf would be NaN at -inf. */
     return hone__vf_select(hone__vf_lt(x, hone__vf_set1(-40.0f)), hone__vf_set1(-0.0f), y);
 }
+#endif
 /* 0.5 x (1 + tanh(u)) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3): no cancellation. */
 static inline hone__vf hone__act_gelu_tanh(hone__vf x) {
     const hone__vf c = hone__vf_mul(hone__vf_mul(x, x), hone__vf_set1(-0x1.2444f2p-4f)); /* -2 sqrt(2/pi) 0.044715 */
@@ -209,6 +269,9 @@ static inline hone__vf hone__act_apply_vf(hone__vf x, hone_act_kind kind, hone__
 static inline void hone__act_apply_row(float *y, const float *x, size_t n, const hone_act *act) {
     const hone__vf a = hone__vf_set1(act->a), b = hone__vf_set1(act->b);
     size_t i = 0;
+    if (act->kind == HONE_ACT_GELU) /* no switch inside: its constants stay in registers */
+        for (; i + HONE_VF_N <= n; i += HONE_VF_N)
+            hone__vf_store(y + i, hone__act_gelu(hone__vf_load(x + i)));
     for (; i + HONE_VF_N <= n; i += HONE_VF_N)
         hone__vf_store(y + i, hone__act_apply_vf(hone__vf_load(x + i), act->kind, a, b));
     if (i < n)
