@@ -191,6 +191,7 @@ int main(int argc, char **argv) {
     int n_threads = hone__hw_default_threads();
     uint32_t isa = hone__hw_isa();
     double seconds = 0.3;
+    size_t split_m = 0, split_n = 0;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--threads") == 0)
@@ -199,6 +200,8 @@ int main(int argc, char **argv) {
             seconds = atof(value), i++;
         else if (strcmp(argv[i], "--cpu-time") == 0)
             g_cpu_time = true;
+        else if (strcmp(argv[i], "--split") == 0 && sscanf(value, "%zux%zu", &split_m, &split_n) == 2)
+            i++;
         else if (strcmp(argv[i], "--cold") == 0)
             g_is_cold = true;
         else if (strcmp(argv[i], "--only") == 0)
@@ -208,7 +211,8 @@ int main(int argc, char **argv) {
         else if (argv[i][0] != '-')
             file = argv[i];
         else {
-            printf("usage: bench_gemm [--threads N | --cpu-time] [--cold] [--isa generic|avx2|avx512] [--seconds S per "
+            printf("usage: bench_gemm [--threads N | --cpu-time] [--cold] [--split MxN] [--isa generic|avx2|avx512] "
+                   "[--seconds S per "
                    "shape] "
                    "[--only TEXT in the name] [SHAPES.txt]\n");
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
@@ -231,6 +235,8 @@ int main(int argc, char **argv) {
     const hone_machine_info *hw = hone__hw_info();
     const hone__gemm_config config = {.isa = isa,
                                       .n_threads = n_threads,
+                                      .split_m = split_m,
+                                      .split_n = split_n,
                                       .l1d_bytes = hw->l1d_bytes,
                                       .l2_bytes = hw->l2_bytes,
                                       .l3_bytes = hw->l3_bytes};

@@ -36,6 +36,9 @@ typedef struct hone__gemm_epilogue {
     const float *bias_row; /* [m] */
     const float *bias_col; /* [n] */
     hone_act act;
+    /* What is read after these tiles: asked for from memory meanwhile, next_step floats at each k. NULL: nothing. */
+    const float *next;
+    size_t next_step;
 } hone__gemm_epilogue;
 
 /* k rank-1 updates of a tile. a: packed panel [k][m]; b: rows of nr (or half: nr/2) floats, ldb apart;
@@ -104,6 +107,7 @@ typedef struct hone__gemm_block {
     size_t k0, kc;       /* part of k: a is at k = 0 of panel p0, b at k0 */
     size_t a_k;          /* k that a's panels were packed with */
     size_t b_panel, ldb; /* floats from a panel of nr columns to the next, and from a row to the next */
+    const float *b_next; /* the panel of B after the last of these, or NULL */
 } hone__gemm_block;
 void hone__gemm_tiles(const hone__gemm_kernel *kernel, const hone__gemm_block *block, const float *a, const float *b,
                       float *c, size_t ldc, const hone__gemm_epilogue *e, float *scratch);
@@ -122,6 +126,7 @@ typedef struct hone__gemm_config {
     uint32_t isa;
     int n_threads;
     int64_t l1d_bytes, l2_bytes, l3_bytes; /* <= 0: unknown */
+    size_t split_m, split_n;               /* for measurements: into so many parts; 0: the plan decides */
 } hone__gemm_config;
 
 typedef enum hone__gemm_mode {

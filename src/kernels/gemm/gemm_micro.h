@@ -73,10 +73,16 @@ GEMM_INLINE void gemm_tile(const int m, const int nv, size_t k, const float *a, 
     c##i##_1 = hone__vf_add(c##i##_1, d##i##_1);
         GEMM_ROWS(GEMM_JOIN)
     }
+    const float *next = e->next ? e->next : b;
+    const size_t next_step = e->next ? e->next_step : 0;
     for (; k > 0; k--) {
         b0 = hone__vf_load(b);
         if (nv > 1)
             b1 = hone__vf_load(b + vn);
+        if (nv > 1 && vn == 16) {
+            __builtin_prefetch(next, 0, 2);
+            next += next_step;
+        }
         if (nv > 1 && vn == 16) { /* pays where a step takes 28 cycles, costs where it takes 6 */
             __builtin_prefetch(b + 16 * ldb);
             __builtin_prefetch(b + 16 * ldb + vn);

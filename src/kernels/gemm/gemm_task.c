@@ -10,7 +10,8 @@ typedef struct part {
     float *c;
     size_t ldc;
     hone__gemm_epilogue e; /* pointers at C's element (0, 0) */
-    size_t p0, p1;         /* panels of A */
+    size_t row0, m;        /* the rows that panels divide: all of them when A is packed, else this part's own */
+    size_t p0, p1;         /* panels of them */
     size_t n0, n1;         /* columns */
     float *scratch, *a_block, *b_block;
 } part;
@@ -28,6 +29,11 @@ static hone__gemm_epilogue block_epilogue(const part *t, size_t row, size_t col,
     return e;
 }
 
+/* The row where a panel begins. */
+static size_t panel_row(const part *t, size_t panel) {
+    return t->row0 + hone__gemm_panel_row(t->m, t->plan->kernel->mr, panel);
+}
+
 /* Makes panels [p0, p1) over [k0, k0 + kc) of A addressable by hone__gemm_tiles. */
 static const float *take_a(const part *t, size_t p0, size_t p1, size_t row, size_t k0, size_t kc,
                            hone__gemm_block *block) {
@@ -41,7 +47,7 @@ static const float *take_a(const part *t, size_t p0, size_t p1, size_t row, size
     block->k0 = 0;
     block->a_k = kc;
     for (size_t p = p0, i = row; p < p1; p++) {
-        const size_t next = hone__gemm_panel_row(q->m, kernel->mr, p + 1);
+        const size_t next = panel_row(t, p + 1);
         kernel->pack(t->a_block + (i - row) * kc, next - i, t->a + i * q->a_rs + k0 * q->a_cs, q->a_rs, q->a_cs,
                      next - i, kc);
         i = next;
@@ -51,15 +57,21 @@ static const float *take_a(const part *t, size_t p0, size_t p1, size_t row, size
 
 /* Columns [n0, n1) with B's panels made addressable: packed, packed here, or read in place. */
 static void run_columns(const part *t, size_t n0, size_t n1, const float *b, size_t b_panel, size_t ldb, size_t k0,
-                        size_t kc) {
+                        size_t kc, const float *b_next) {
     const hone__gemm_plan *plan = t->plan;
     const hone__gemm_kernel *kernel = plan->kernel;
     const bool is_last = k0 + kc >= plan->problem.k;
     for (size_t p = t->p0; p < t->p1; p += plan->mc_panels) {
         const size_t p_end = hone__min_size(t->p1, p + plan->mc_panels);
-        const size_t row = hone__gemm_panel_row(plan->problem.m, kernel->mr, p);
-        hone__gemm_block block = {
-            .m = plan->problem.m, .p0 = p, .p1 = p_end, .n = n1 - n0, .kc = kc, .b_panel = b_panel, .ldb = ldb};
+        const size_t row = panel_row(t, p);
+        hone__gemm_block block = {.m = t->m,
+                                  .p0 = p,
+                                  .p1 = p_end,
+                                  .n = n1 - n0,
+                                  .kc = kc,
+                                  .b_panel = b_panel,
+                                  .ldb = ldb,
+                                  .b_next = p_end < t->p1 ? b : b_next};
         const float *a = take_a(t, p, p_end, row, k0, kc, &block);
         const hone__gemm_epilogue e = block_epilogue(t, row, n0, k0, is_last);
         hone__gemm_tiles(kernel, &block, a, b, t->c + row * t->ldc + n0, t->ldc, &e, t->scratch);
@@ -76,12 +88,13 @@ static void run_blocked(const part *t) {
         do {
             const size_t kc = hone__min_size(plan->kc, q->k - k0);
             if (q->is_b_packed) {
-                run_columns(t, n0, n1, t->b + n0 * q->k + k0 * nr, q->k * nr, nr, k0, kc);
+                const float *b = t->b + n0 * q->k + k0 * nr;
+                run_columns(t, n0, n1, b, q->k * nr, nr, k0, kc, k0 + kc < q->k ? b + kc * nr : NULL);
             } else {
                 for (size_t j = n0; j < n1; j += nr)
                     plan->kernel->pack(t->b_block + (j - n0) * kc, nr, t->b + k0 * q->b_rs + j * q->b_cs, q->b_cs,
                                        q->b_rs, hone__min_size(nr, n1 - j), kc);
-                run_columns(t, n0, n1, t->b_block, kc * nr, nr, k0, kc);
+                run_columns(t, n0, n1, t->b_block, kc * nr, nr, k0, kc, NULL);
             }
             k0 += kc;
         } while (k0 < q->k);
@@ -100,10 +113,10 @@ static void run_direct(const part *t) {
         const size_t kc = hone__min_size(plan->kc, q->k - k0);
         const float *b = t->b + k0 * q->b_rs;
         if (full > t->n0)
-            run_columns(t, t->n0, full, b + t->n0, nr, q->b_rs, k0, kc);
+            run_columns(t, t->n0, full, b + t->n0, nr, q->b_rs, k0, kc, NULL);
         if (full < t->n1) {
             plan->kernel->pack(t->b_block, nr, b + full, 1, q->b_rs, t->n1 - full, kc);
-            run_columns(t, full, t->n1, t->b_block, 0, nr, k0, kc);
+            run_columns(t, full, t->n1, t->b_block, 0, nr, k0, kc, NULL);
         }
         k0 += kc;
     } while (k0 < q->k);
@@ -113,8 +126,7 @@ static void run_dot(const part *t) {
     const hone__gemm_plan *plan = t->plan;
     const hone__gemm_problem *q = &plan->problem;
     const hone__gemm_kernel *kernel = plan->kernel;
-    const size_t row0 = hone__gemm_panel_row(q->m, kernel->mr, t->p0);
-    const size_t row1 = hone__gemm_panel_row(q->m, kernel->mr, t->p1);
+    const size_t row0 = panel_row(t, t->p0), row1 = panel_row(t, t->p1);
     for (size_t n0 = t->n0; n0 < t->n1; n0 += kernel->nr) {
         const size_t w = hone__min_size(kernel->nr, t->n1 - n0);
         for (size_t i = row0; i < row1; i++) {
@@ -137,20 +149,28 @@ void hone__gemm_run_task(const hone__gemm_plan *plan, const hone__gemm_args *arg
     const size_t nr = plan->kernel->nr;
     const size_t sn = task % plan->n_split_n, rest = task / plan->n_split_n;
     const size_t sm = rest % plan->n_split_m, group = rest / plan->n_split_m;
-    const size_t m_panels = hone__gemm_panel_count(q->m, plan->kernel->mr), n_panels = hone__div_up(q->n, nr);
+    const size_t n_panels = hone__div_up(q->n, nr);
     float *ws = (float *)(void *)((char *)workspace + (size_t)thread * plan->thread_size);
     const size_t a_floats = q->is_a_packed                ? 0
                             : plan->mode == HONE_GEMM_DOT ? q->k
                                                           : plan->mc_panels * plan->kernel->mr * plan->kc;
     part t = {.plan = plan,
               .ldc = args->ldc,
-              .p0 = m_panels * sm / plan->n_split_m,
-              .p1 = m_panels * (sm + 1) / plan->n_split_m,
               .n0 = n_panels * sn / plan->n_split_n * nr,
               .n1 = hone__min_size(q->n, n_panels * (sn + 1) / plan->n_split_n * nr),
               .scratch = ws,
               .a_block = ws + HONE_GEMM_SCRATCH,
               .b_block = ws + HONE_GEMM_SCRATCH + hone__round_up(a_floats, 16)};
+    if (q->is_a_packed) {
+        const size_t m_panels = hone__gemm_panel_count(q->m, plan->kernel->mr);
+        t.m = q->m;
+        t.p0 = m_panels * sm / plan->n_split_m;
+        t.p1 = m_panels * (sm + 1) / plan->n_split_m;
+    } else { /* even parts, each with panels of its own */
+        t.row0 = q->m * sm / plan->n_split_m;
+        t.m = q->m * (sm + 1) / plan->n_split_m - t.row0;
+        t.p1 = hone__gemm_panel_count(t.m, plan->kernel->mr);
+    }
     t.e = (hone__gemm_epilogue){.alpha = args->alpha,
                                 .beta = args->beta,
                                 .ldz = args->ldz,
