@@ -88,10 +88,16 @@ void *hone__pages_alloc(size_t size) {
         (void)munmap(p, before);
     if (total > before + keep)
         (void)munmap(p + before + keep, total - before - keep);
-#ifdef MADV_HUGEPAGE
-    (void)madvise(p + before, keep, MADV_HUGEPAGE);
-#endif
     return p + before;
+}
+
+size_t hone__pages_make_huge(void *ptr, size_t size, size_t done) {
+    const size_t end = size & ~(size_t)(HUGE_PAGE - 1);
+#ifdef MADV_HUGEPAGE
+    if (end > done && ((uintptr_t)ptr & (HUGE_PAGE - 1)) == 0)
+        (void)madvise((unsigned char *)ptr + done, end - done, MADV_HUGEPAGE);
+#endif
+    return end > done ? end : done;
 }
 
 void hone__pages_free(void *ptr, size_t size) {

@@ -29,9 +29,12 @@ void hone__free(void *ptr);
 void hone__free_aligned(void *ptr);
 char *hone__strdup(const char *s);
 
-/* Memory in whole pages, zero-filled, aligned to 2 MiB from that size on (and then advised to be of huge pages):
- * for large blocks that are kept. Free with the same size. */
+/* Memory in whole pages, zero-filled, aligned to 2 MiB from that size on: for large blocks that are kept. Free with the
+ * same size. */
 void *hone__pages_alloc(size_t size);
+/* Advises huge pages for the whole ones in the first `size` bytes, beyond the first `done`, which have been; returns
+ * the new `done`. A huge page is resident as a whole from its first touch: so only for bytes that will be used. */
+size_t hone__pages_make_huge(void *ptr, size_t size, size_t done);
 void hone__pages_free(void *ptr, size_t size);
 
 /* Bytes that the machine, or the process's cgroup, can still give (below 0: not known). Large allocations beyond that

@@ -34,7 +34,8 @@ typedef struct hone__exec_config {
     bool conv_max_workspace;
     bool tunable_enable, tunable_tuning;
     hone_choice_store store; /* get == NULL: none */
-    /* Told that bytes of a constant were packed and are not needed for now. May be called by any thread; NULL: none. */
+    /* Told that bytes of a constant were packed and are not needed for now (no data: those of all). May be called by
+     * any thread; NULL: none. */
     void (*drop_pages)(void *user, const void *data, size_t size);
     void *drop_pages_user;
     /* For backends that run the model by themselves (runs_model). */

@@ -135,7 +135,7 @@ static hone_status create_strings(const hone__tensor_proto *t, int64_t count, co
 static hone_status create_from_bytes(const hone__tensor_proto *t, hone_dtype dtype, hone__pb_bytes bytes,
                                      unsigned flags, hone_tensor **out, hone_error *error) {
     bool aligned = (uintptr_t)bytes.data % hone__dtype_alignment(dtype) == 0;
-    if (aligned || (!(flags & HONE_ONNX_ALIGN) && bytes.size > HONE_ONNX_SMALL)) {
+    if (bytes.size > HONE_ONNX_SMALL && (aligned || !(flags & HONE_ONNX_ALIGN))) {
         static unsigned char g_empty[16];
         void *data = bytes.size ? (void *)(uintptr_t)bytes.data : g_empty;
         return hone_tensor_create_borrowed(dtype, (int)t->dims.n, t->dims.items, data, bytes.size, out, error);

@@ -11,8 +11,9 @@
 #include "base/tensor.h"
 #include "onnx/onnx_messages.h"
 
-/* Largest unaligned tensor that is copied at once, in bytes. */
-enum { HONE_ONNX_SMALL = 64 << 10 };
+/* Largest tensor that is copied at once, in bytes: a view would keep its page of the file, and 15 around it, resident.
+ */
+enum { HONE_ONNX_SMALL = 16 << 10 };
 enum { HONE_ONNX_ALIGN = 1 << 0 };
 
 /* External files, each mapped once. */

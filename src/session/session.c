@@ -43,8 +43,13 @@ static hone_status build_graph(hone_session *session, int level, hone_error *err
     return HONE_OK;
 }
 
-/* Bytes of a constant were packed: their pages of the model's file need not stay resident. */
-static void drop_pages(void *model, const void *data, size_t size) { hone__model_drop_pages(model, data, size); }
+/* Bytes of a constant were packed: their pages of the model's file need not stay resident. No data: all were. */
+static void drop_pages(void *model, const void *data, size_t size) {
+    if (data)
+        hone__model_drop_pages(model, data, size);
+    else
+        hone__model_drop_all_pages(model);
+}
 
 /* graph: NULL, or taken, on failure too. */
 static hone_status create(hone_model *model, hone__graph *graph, const hone_options *options, hone_session **out,

@@ -39,8 +39,8 @@ typedef struct hone__cpu_config {
     hone_status (*memory_take)(void *memory, size_t size, hone_error *error);
     void (*memory_give)(void *memory, size_t size);
     void *memory;
-    /* Told that bytes of a constant have been packed and are not read again soon: their pages may go. NULL: nobody is.
-     */
+    /* Told that bytes of a constant have been packed and are not read again soon: their pages may go. No data: those of
+     * all. NULL: nobody is. */
     void (*drop_pages)(void *user, const void *data, size_t size);
     void *drop_pages_user;
 } hone__cpu_config;

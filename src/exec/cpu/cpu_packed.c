@@ -9,7 +9,7 @@ enum { PACKED_FIRST = 256 << 10, PACKED_CHUNK = 8 << 20 };
 typedef struct hone__packed_chunk {
     struct hone__packed_chunk *next;
     unsigned char *data;
-    size_t size, used;
+    size_t size, used, huge;
 } hone__packed_chunk;
 
 /* Small models take small chunks, large ones chunks of huge pages. A large request has one of its own. */
@@ -19,7 +19,7 @@ static hone__packed_chunk *add_chunk(hone__packed_memory *memory, size_t size) {
     if (!chunk)
         return NULL;
     chunk->size = hone__max_size(grown, size);
-    chunk->used = 0;
+    chunk->used = chunk->huge = 0;
     chunk->data = hone__pages_alloc(chunk->size);
     if (!chunk->data) {
         hone__free(chunk);
@@ -42,6 +42,7 @@ void *hone__packed_alloc(hone__packed_memory *memory, size_t size) {
         return NULL;
     void *p = chunk->data + chunk->used;
     chunk->used += need;
+    chunk->huge = hone__pages_make_huge(chunk->data, chunk->used, chunk->huge);
     return p;
 }
 

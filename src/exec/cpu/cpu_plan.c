@@ -491,7 +491,10 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
 cleanup:
     /* On failure too: other plans may count on weights whose packing was put off by this one. */
+    const bool has_packed = model->work.n > 0;
     hone__cpu_work_run(&model->work, model->intra);
+    if (has_packed && model->cpu.drop_pages) /* what lies between the weights, and the ends of their pages */
+        model->cpu.drop_pages(model->cpu.drop_pages_user, NULL, 0);
     pthread_mutex_unlock(&model->plan_lock);
     if (status != HONE_OK) {
         hone__cpu_plan_destroy(plan);
