@@ -30,6 +30,8 @@ static hone_tensor *random_tensor(int rank, const int64_t *dims, float low, floa
     return t;
 }
 
+static size_t n_chains; /* nodes that ran as part of a chain */
+
 typedef struct net {
     hone__graph *graph;
     hone__value *values[MAX_VALUES];
@@ -128,7 +130,7 @@ static void add_step(net *w) {
     const int64_t *d = w->dims[x], k = WIDTHS[next(8)];
     hone__value *in[5] = {w->values[x]};
     hone__node *node;
-    switch (next(15)) {
+    switch (next(17)) {
     case 0:
     case 1:
         add_conv(w, x, k, 1, 1, 1);
@@ -192,6 +194,16 @@ static void add_step(net *w) {
     case 13:
         add_gather(w, x);
         break;
+    case 14:
+    case 15: { /* an inverted residual: a chain that may run as one step */
+        const size_t at = w->n;
+        const int64_t rows = d[2];
+        add_conv(w, x, 16 + 8 * next(5), 1, 1, 1);
+        add_conv(w, at, w->dims[at][1], next(2) ? 3 : 5, rows > 6 ? 1 + next(2) : 1, w->dims[at][1]);
+        if (next(3))
+            add_conv(w, at + 1, k, 1, 1, 1);
+        break;
+    }
     default: /* has no blocked form */
         node = add(w, "Softmax", in, 1, d[0], d[1], d[2], d[3]);
         hone__node_set_attr_int(node, "axis", 1, NULL);
@@ -213,7 +225,7 @@ static void make_net(net *w, uint32_t which) {
     w->n = 1;
     hone__type_set_tensor(hone__graph_arena(w->graph), &w->values[0]->type, HONE_DTYPE_FLOAT, 4, dims);
     hone__graph_add_input(w->graph, w->values[0], NULL);
-    for (int i = 0; i < N_STEPS && w->n + 4 < MAX_VALUES; i++)
+    for (int i = 0; i < N_STEPS && w->n + 5 < MAX_VALUES; i++)
         add_step(w);
     /* Outputs: the last value, one from the middle, and a view of another. */
     const size_t last = w->n - 1, middle = 1 + next((uint32_t)w->n - 1), third = 1 + next((uint32_t)w->n - 1);
@@ -247,6 +259,7 @@ static void run_net(net *w, const hone__exec_config *config, bool is_blocked, co
         hone__backend_cpu.node_report(model, plan, i, &report);
         *n_blocked += *report.layout != 0;
         *n_reorders += report.n_reorders;
+        n_chains += strncmp(report.kernel, "f32_conv_chain", 14) == 0;
     }
     hone_tensor *none[4] = {NULL};
     assert_int_equal(hone__backend_cpu.context_create(model, &context, &error), HONE_OK);
@@ -310,6 +323,7 @@ static void test_random_networks(void **state) {
     }
     assert_true(n_blocked > 500);
     assert_true(n_reorders > 100);
+    assert_true(n_chains > 100);
 }
 
 int main(void) {

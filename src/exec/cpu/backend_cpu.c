@@ -69,6 +69,10 @@ static void node_report(const hone__exec_model *model, const hone__exec_plan *pl
     out->algorithm = step->algorithm;
     if (step->detail)
         out->detail = step->detail;
+    if (step->inside && step->node != index) {
+        out->detail = step->inside;
+        return;
+    }
     out->workspace_size = step->workspace_size;
 }
 

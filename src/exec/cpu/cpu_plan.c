@@ -5,12 +5,15 @@
  * the buffers, and those that are graph outputs are given to the caller's memory instead. */
 #include "exec/cpu/cpu_plan.h"
 
+#include "exec/cpu/cpu_conv_chain.h"
+
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "exec/cpu/cpu_search.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct builder {
@@ -18,6 +21,8 @@ typedef struct builder {
     hone__exec_model *model;
     const hone__graph *graph;
     const hone__cpu_choices *choices;
+    uint32_t *index;     /* [node ids]: place in model->nodes */
+    uint32_t *chain_end; /* [n_nodes]: the last node of the chain that a node belongs to, or UINT32_MAX */
     hone_error *error;
 } builder;
 
@@ -286,7 +291,6 @@ static hone_status plan_kernel(builder *b, const hone__cpu_node *entry, hone__cp
     step->n_ranks = ctx.n_ranks;
     step->choice_key = ctx.choice_key;
     *inplace = ctx.inplace_input;
-    b->plan->max_workspace = hone__max_size(b->plan->max_workspace, ctx.workspace_size);
     return HONE_OK;
 }
 
@@ -318,34 +322,56 @@ static hone_status add_outputs(builder *b, const hone__node *node, const uint32_
     return HONE_OK;
 }
 
-static hone_status add_step(builder *b, uint32_t index) {
-    hone__exec_plan *plan = b->plan;
-    const hone__cpu_node *entry = &b->model->nodes[index];
-    const hone__node *node = entry->node;
-    hone__cpu_step step = {.node = index,
-                           .ids = step_ids(b, node),
-                           .n_in = (uint32_t)node->n_inputs,
-                           .n_out = (uint32_t)node->n_outputs,
-                           .row = entry->row,
-                           .run = entry->row ? entry->row->run : NULL,
-                           .workspace = HONE_NO_BUFFER,
-                           .kernel = "reference",
-                           .algorithm = ""};
-    if (!step.ids)
-        return hone__fail_memory(b->error, "the plan");
-    int8_t inplace = -1;
-    bool shapes_known = true;
-    for (size_t i = 0; i < node->n_inputs; i++)
+static bool inputs_known(builder *b, const hone__node *node, hone_status *status) {
+    const hone__exec_plan *plan = b->plan;
+    bool known = true;
+    for (size_t i = 0; i < node->n_inputs && *status == HONE_OK; i++)
         if (node->inputs[i]) {
-            HONE_TRY(need_buffer(b, node->inputs[i]));
-            const hone__shape_value *known = &plan->shapes.values[node->inputs[i]->id];
-            shapes_known &= plan->buffers[plan->value_buffer[node->inputs[i]->id]].place != HONE_PLACE_RUNTIME;
+            *status = need_buffer(b, node->inputs[i]);
+            if (*status != HONE_OK)
+                return false;
+            const hone__shape_value *value = &plan->shapes.values[node->inputs[i]->id];
+            known &= plan->buffers[plan->value_buffer[node->inputs[i]->id]].place != HONE_PLACE_RUNTIME;
             /* Containers that are graph inputs come with each call: the plan's view of them is empty. */
-            shapes_known &= known->known != HONE_KNOWN_NOTHING && known->desc.kind == HONE_KIND_TENSOR;
+            known &= value->known != HONE_KNOWN_NOTHING && value->desc.kind == HONE_KIND_TENSOR;
         }
     for (size_t i = 0; i < node->n_outputs; i++)
         if (node->outputs[i])
-            shapes_known &= is_plain(&plan->shapes.values[node->outputs[i]->id]);
+            known &= is_plain(&plan->shapes.values[node->outputs[i]->id]);
+    return known;
+}
+
+static hone__cpu_step new_step(builder *b, uint32_t index) {
+    const hone__cpu_node *entry = &b->model->nodes[index];
+    const hone__node *node = entry->node;
+    return (hone__cpu_step){.node = index,
+                            .ids = step_ids(b, node),
+                            .n_in = (uint32_t)node->n_inputs,
+                            .n_out = (uint32_t)node->n_outputs,
+                            .row = entry->row,
+                            .run = entry->row ? entry->row->run : NULL,
+                            .workspace = HONE_NO_BUFFER,
+                            .kernel = "reference",
+                            .algorithm = ""};
+}
+
+static hone_status add_workspace(builder *b, hone__cpu_step *step, uint32_t at) {
+    b->plan->max_workspace = hone__max_size(b->plan->max_workspace, step->workspace_size);
+    return step->workspace_size ? new_buffer(b, HONE_PLACE_BLOCK, step->workspace_size, at, &step->workspace) : HONE_OK;
+}
+
+/* planned: the step of a node whose kernel has been planned already, or NULL. */
+static hone_status add_step(builder *b, uint32_t index, const hone__cpu_step *planned) {
+    hone__exec_plan *plan = b->plan;
+    const hone__cpu_node *entry = &b->model->nodes[index];
+    const hone__node *node = entry->node;
+    hone__cpu_step step = planned ? *planned : new_step(b, index);
+    if (!step.ids)
+        return hone__fail_memory(b->error, "the plan");
+    int8_t inplace = -1;
+    hone_status status = HONE_OK;
+    step.is_dynamic = !inputs_known(b, node, &status);
+    HONE_TRY(status);
     const size_t n_before = plan->n_steps;
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i])
@@ -353,16 +379,110 @@ static hone_status add_step(builder *b, uint32_t index) {
                                plan->n_steps > n_before, &step.ids[i]));
     step.adds_time = plan->n_steps > n_before;
     const uint32_t at = (uint32_t)plan->n_steps;
-    step.is_dynamic = !shapes_known;
     plan->has_dynamic |= step.is_dynamic;
-    if (entry->row && !step.is_dynamic)
+    if (entry->row && !step.is_dynamic && !planned)
         HONE_TRY(plan_kernel(b, entry, &step, &inplace));
     HONE_TRY(touch_inputs(b, node, step.ids, at));
     HONE_TRY(add_outputs(b, node, step.ids, at, inplace));
-    if (step.workspace_size)
-        HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, step.workspace_size, at, &step.workspace));
+    HONE_TRY(add_workspace(b, &step, at));
     plan->node_step[index] = (int32_t)at;
     return push_step(b, &step);
+}
+
+/* ---- chains of convolutions ---- */
+
+/* Notes the nodes that may become chains: their steps are planned together, when the last one's turn comes. */
+static void find_chains(builder *b) {
+    const hone__cpu_layout *layout = &b->plan->layout;
+    for (uint32_t i = 0; i < b->model->n_nodes; i++)
+        b->index[b->model->nodes[i].node->id] = i;
+    for (uint32_t i = 0; i < b->model->n_nodes; i++)
+        b->chain_end[i] = UINT32_MAX;
+    for (uint32_t i = 0; i < b->model->n_nodes && layout->block; i++) {
+        const hone__node *nodes[HONE_CONV_CHAIN_MAX];
+        size_t n = b->chain_end[i] == UINT32_MAX ? hone__conv_chain_nodes(b->model->nodes[i].node, nodes) : 0;
+        for (size_t k = 0; k < n; k++)
+            if (!hone__cpu_layout_form(layout, b->index[nodes[k]->id]))
+                n = k;
+        for (size_t k = 0; k < n && n >= 2; k++)
+            b->chain_end[b->index[nodes[k]->id]] = b->index[nodes[n - 1]->id];
+    }
+}
+
+/* The one step of a chain, at the place of its last node. What lies between its nodes gets no memory. */
+static hone_status add_chain_step(builder *b, const hone__cpu_step *parts, size_t n, hone__cpu_step *step) {
+    hone__exec_plan *plan = b->plan;
+    const hone__node *last = b->model->nodes[step->node].node;
+    step->ids = hone__arena_calloc(&plan->arena, HONE_CONV_CHAIN_INPUTS + 1, sizeof *step->ids);
+    if (!step->ids)
+        return hone__fail_memory(b->error, "the plan");
+    step->n_in = HONE_CONV_CHAIN_INPUTS;
+    for (size_t i = 0; i < HONE_CONV_CHAIN_INPUTS; i++)
+        step->ids[i] = HONE_NO_BUFFER;
+    step->ids[HONE_CONV_CHAIN_INPUTS] = last->outputs[0]->id;
+    const size_t n_before = plan->n_steps;
+    for (size_t k = 0; k < n; k++) {
+        const hone__node *node = b->model->nodes[parts[k].node].node;
+        const size_t at[4] = {HONE_CONV_CHAIN_X, 0, HONE_CONV_CHAIN_BIAS + k, HONE_CONV_CHAIN_Z};
+        for (size_t i = k > 0 ? 1 : 0; i < node->n_inputs; i++) {
+            uint32_t id;
+            if (!node->inputs[i])
+                continue;
+            HONE_TRY(need_buffer(b, node->inputs[i]));
+            HONE_TRY(in_layout(b, node->inputs[i], hone__cpu_layout_wants(&plan->layout, parts[k].node, i), step->node,
+                               plan->n_steps > n_before, &id));
+            if (i != 1)
+                step->ids[at[i]] = id;
+        }
+    }
+    step->adds_time = plan->n_steps > n_before;
+    const uint32_t at = (uint32_t)plan->n_steps;
+    for (size_t k = 0; k < n; k++) {
+        const hone__node *node = b->model->nodes[parts[k].node].node;
+        for (size_t i = k > 0 ? 1 : 0; i < node->n_inputs; i++)
+            if (node->inputs[i]) {
+                const uint32_t last_use = plan->buffers[plan->value_buffer[node->inputs[i]->id]].last;
+                uint32_t id;
+                HONE_TRY(in_layout(b, node->inputs[i], hone__cpu_layout_wants(&plan->layout, parts[k].node, i),
+                                   step->node, true, &id));
+                touch(b, node->inputs[i], id == node->inputs[i]->id ? at : last_use);
+                plan->buffers[plan->value_buffer[id]].last = at;
+            }
+        plan->node_step[parts[k].node] = (int32_t)at;
+    }
+    HONE_TRY(add_outputs(b, last, step->ids, at, -1));
+    HONE_TRY(add_workspace(b, step, at));
+    char text[160];
+    snprintf(text, sizeof text, "one step with %s", last->name ? last->name : "the node after it");
+    step->inside = hone__arena_strdup(&plan->arena, text);
+    return push_step(b, step);
+}
+
+/* The nodes of a chain, whose last is `end`: as one step, or the first two as one, or one by one. */
+static hone_status add_chain(builder *b, uint32_t end) {
+    hone__cpu_step parts[HONE_CONV_CHAIN_MAX];
+    size_t n = 0;
+    for (uint32_t i = 0; i <= end; i++) {
+        if (b->chain_end[i] != end)
+            continue;
+        assert(n < HONE_CONV_CHAIN_MAX);
+        int8_t inplace;
+        parts[n] = new_step(b, i);
+        if (!parts[n].ids)
+            return hone__fail_memory(b->error, "the plan");
+        HONE_TRY(plan_kernel(b, &b->model->nodes[i], &parts[n], &inplace));
+        n++;
+    }
+    size_t joined = n;
+    hone__cpu_step step = parts[n - 1];
+    while (joined >= 2 && (b->choices->trial || /* parts are timed one by one */
+                           !hone__conv_chain_join(&b->model->cpu, parts, joined, &b->plan->arena, &step)))
+        step = parts[--joined - 1];
+    if (joined >= 2)
+        HONE_TRY(add_chain_step(b, parts, joined, &step));
+    for (size_t k = joined >= 2 ? joined : 0; k < n; k++)
+        HONE_TRY(add_step(b, parts[k].node, &parts[k]));
+    return HONE_OK;
 }
 
 /* The id of each graph output: a blocked one is reordered, as part of its producer. */
@@ -428,6 +548,11 @@ static hone_status place_block(builder *b) {
 
 static hone_status build(builder *b) {
     hone__exec_plan *plan = b->plan;
+    b->index = hone__arena_calloc(&plan->arena, hone__graph_node_count(b->graph) + 1, sizeof *b->index);
+    b->chain_end = hone__arena_calloc(&plan->arena, b->model->n_nodes + 1, sizeof *b->chain_end);
+    if (!b->index || !b->chain_end)
+        return hone__fail_memory(b->error, "the plan");
+    find_chains(b);
     for (size_t i = 0; i < b->graph->n_inputs; i++) {
         uint32_t id;
         const hone__value *value = b->graph->inputs[i];
@@ -441,7 +566,12 @@ static hone_status build(builder *b) {
         plan->node_step[i] = -1;
         if (is_computed(b, node))
             continue;
-        HONE_TRY(is_alias(b, node) ? add_alias(b, i) : add_step(b, i));
+        if (b->chain_end[i] != UINT32_MAX) {
+            if (b->chain_end[i] == i)
+                HONE_TRY(add_chain(b, i));
+            continue;
+        }
+        HONE_TRY(is_alias(b, node) ? add_alias(b, i) : add_step(b, i, NULL));
     }
     HONE_TRY(deliver_plain(b));
     place_outputs(b);
@@ -467,7 +597,7 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
     plan->model = model;
     hone__arena_init(&plan->arena);
     const hone__graph *graph = model->graph;
-    builder b = {plan, model, graph, choices ? choices : &none, error};
+    builder b = {.plan = plan, .model = model, .graph = graph, .choices = choices ? choices : &none, .error = error};
     size_t n_values = hone__graph_value_count(graph);
     hone_status status = HONE_OK;
     pthread_mutex_lock(&model->plan_lock);

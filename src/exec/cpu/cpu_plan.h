@@ -38,10 +38,11 @@ typedef struct hone__cpu_step {
     uint32_t n_in, n_out;
     const hone__cpu_kernel *row; /* NULL: reference */
     hone_status (*run)(hone__cpu_run *ctx);
-    bool is_reorder; /* no node's work: value ids[0] is copied into its other layout, ids[1] */
-    bool adds_time;  /* not the first step of its node */
-    bool is_dynamic; /* shapes of outputs are found as it runs */
-    bool is_copy;    /* a view whose bytes had to be copied: memcpy of input 0 */
+    bool is_reorder;    /* no node's work: value ids[0] is copied into its other layout, ids[1] */
+    bool adds_time;     /* not the first step of its node */
+    bool is_dynamic;    /* shapes of outputs are found as it runs */
+    const char *inside; /* of a chain: what reports say of its other nodes */
+    bool is_copy;       /* a view whose bytes had to be copied: memcpy of input 0 */
     void *plan_state;
     uint32_t workspace; /* buffer id or HONE_NO_BUFFER */
     size_t workspace_size;

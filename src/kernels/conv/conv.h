@@ -151,6 +151,33 @@ typedef struct hone__conv_args {
     void *workspace;
 } hone__conv_args;
 
+/* A chain of a dense, a depthwise and (or NULL) a pointwise convolution in the blocked layout, run as one;
+ * conv_blocked_chain.c. The plans of the parts must outlive it. */
+typedef struct hone__conv_chain_plan {
+    hone__conv_plan first; /* by rows, also where its own plan is one long row */
+    const hone__conv_plan *depthwise, *project;
+    size_t n_band, n_jchunk;                          /* tasks of an image: bands of rows, chunks of panels */
+    size_t rows;                                      /* output rows of the depthwise part worked on at once */
+    size_t mid_rows, mid_pitch, mid_plane, out_plane; /* its input and output in scratch, floats */
+    size_t tile;                                      /* pixels */
+    size_t scratch;                                   /* floats per thread */
+    size_t workspace_size;                            /* bytes */
+} hone__conv_chain_plan;
+
+typedef struct hone__conv_chain_args {
+    const hone__conv_chain_plan *plan;
+    hone__conv_args first, depthwise, project; /* of each packed and bias; x of the first, z and y of the last */
+    void *workspace;
+} hone__conv_chain_args;
+
+/* False when these are no chain, or no scratch would hold a row. */
+bool hone__conv_chain_plan_init(hone__conv_chain_plan *chain, const hone__conv_plan *first,
+                                const hone__conv_plan *depthwise, const hone__conv_plan *project);
+/* Whether a chain is estimated to take less time than its parts one after the other; l2_bytes: of a core. */
+bool hone__conv_chain_pays(const hone__conv_chain_plan *chain, size_t l2_bytes);
+size_t hone__conv_chain_tasks(const hone__conv_chain_plan *chain);
+void hone__conv_chain_run(const hone__conv_chain_args *args, size_t task, int thread);
+
 struct hone__conv_algo {
     const char *name;     /* "winograd_f43" */
     const char *accuracy; /* one sentence */

@@ -228,44 +228,87 @@ size_t hone__conv_blocked_tasks(const hone__conv_plan *plan, size_t phase) {
 
 /* ---- run ---- */
 
-/* Tile of m pixels from (oh, ow): along the row, or down the column. */
-static void blocked_call(const hone__conv_blocked_job *job, size_t j, size_t oh, size_t ow, size_t m, bool is_column) {
+/* A tile from (oh, ow), along the row or down the column, of the panel with output channels 0 and following. */
+static hone__conv_btile tile_at(const hone__conv_blocked_job *job, size_t oh, size_t ow, bool is_column) {
     const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
-    const hone__conv_ops *ops = job->plan->ops;
-    const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
-    const size_t px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : ops->vw, k0 = panel.k0;
-    const size_t y_at = (oh - job->row0) * job->y_pitch + ow * ops->vw + k0 / ops->vw * job->y_plane;
+    const size_t vw = job->plan->ops->vw, px = d->x_layout == HONE_CONV_LAYOUT_NCHW ? 1 : vw;
+    const size_t y_at = (oh - job->row0) * job->y_pitch + ow * vw;
     hone__conv_btile t = {.block = p->block, .n_c = job->depth, .act = job->act};
     t.x = job->x + hone__conv_blocked_window(d, px, oh, ow, &t);
-    t.w = job->w + j * p->cg * d->r * d->s * 2 * p->lanes;
     t.cs = px == 1 ? (ptrdiff_t)job->x_plane : 1;
     t.bs = (ptrdiff_t)job->x_plane;
     t.ms = (ptrdiff_t)((is_column ? d->stride_h * d->w : d->stride_w) * px);
-    t.y_ms = is_column ? job->y_pitch : ops->vw;
+    t.y_ms = is_column ? job->y_pitch : vw;
     t.y_plane = job->y_plane;
     t.y = job->y + y_at;
     t.z = job->z ? job->z + y_at : NULL;
+    return t;
+}
+
+/* The tile in panels [j, j + n), which have the same width. */
+static void run_panels(const hone__conv_blocked_job *job, const hone__conv_btile *at, size_t m, size_t j, size_t n) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
+    const hone__conv_ops *ops = job->plan->ops;
+    const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
+    const size_t k0 = panel.k0, y_at = (k0 - job->k_base) / ops->vw * job->y_plane;
+    const size_t size = p->cg * p->flat.r * p->flat.s * 2 * p->lanes;
+    hone__conv_btile t = *at;
+    t.w = job->w + j * size;
+    t.y += y_at;
+    t.z = t.z ? t.z + y_at : NULL;
     t.bias = job->bias ? job->bias + k0 : NULL;
     t.n_k = job->k_left > k0 ? job->k_left - k0 : 0;
+    if (n > 1) {
+        t.n_times = n;
+        t.w_step = size;
+        t.k_step = 2 * p->lanes;
+        t.y_step = 2 * p->lanes / ops->vw * job->y_plane;
+    }
     if (panel.lanes == ops->vw)
         ops->blocked_tile(m, panel.nv, &t);
     else
         ops->blocked_tile_half(m, panel.nv, &t);
 }
 
-/* Panels [j0, j1) of one tile. */
-static void blocked_panels(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t m,
-                           bool is_column) {
-    for (size_t j = j0; j < j1; j++)
-        blocked_call(job, j, oh, ow, m, is_column);
-}
-
-/* Pixels [ow, end) of a row, which have the same taps. */
-static void blocked_span(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t end,
-                         size_t tile) {
-    for (; ow < end; ow += tile)
-        blocked_panels(job, j0, j1, oh, ow, hone__min_size(tile, end - ow), false);
+/* Panels [j0, j1) of m pixels that have the same taps, in tiles: of one panel all tiles in one call; else tile by tile,
+ * whose input is then in L1, all whole panels in one call. */
+static void run_pixels(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t oh, size_t ow, size_t m,
+                       size_t tile, bool is_column) {
+    const hone__conv_blocked_plan *p = &job->plan->blocked;
+    hone__conv_btile t = tile_at(job, oh, ow, is_column);
+    const ptrdiff_t x_step = (ptrdiff_t)tile * t.ms;
+    const size_t y_step = tile * t.y_ms;
+    if (j1 - j0 == 1) {
+        t.n_times = m / tile;
+        t.x_step = x_step;
+        t.y_step = y_step;
+        if (t.n_times)
+            run_panels(job, &t, tile, j0, 1);
+        t.x += (ptrdiff_t)t.n_times * x_step;
+        t.y += t.n_times * y_step;
+        t.z = t.z ? t.z + t.n_times * y_step : NULL;
+        t.n_times = 1;
+        if (m % tile)
+            run_panels(job, &t, m % tile, j0, 1);
+        return;
+    }
+    /* Steps from panel to panel want two whole blocks each. */
+    const bool is_whole = 2 * p->lanes % job->plan->ops->vw == 0;
+    size_t whole = j0;
+    while (whole < j1 && is_whole && hone__conv_blocked_panel_at(p, whole).nv == 2 &&
+           hone__conv_blocked_panel_at(p, whole).lanes == p->lanes)
+        whole++;
+    for (size_t done = 0; done < m; done += tile) {
+        t.n_times = 1;
+        if (whole > j0)
+            run_panels(job, &t, hone__min_size(tile, m - done), j0, whole - j0);
+        for (size_t j = whole; j < j1; j++)
+            run_panels(job, &t, hone__min_size(tile, m - done), j, 1);
+        t.x += x_step;
+        t.y += y_step;
+        t.z = t.z ? t.z + y_step : NULL;
+    }
 }
 
 /* How many of the output positions [at, end) have the taps of the first. */
@@ -287,7 +330,7 @@ static void blocked_borders(const hone__conv_blocked_job *job, size_t j0, size_t
         n = same_taps(d->w, d->s, d->stride_w, d->dil_w, d->pad_left, ow, hi);
         if (n >= WIDE_BORDER) {
             for (size_t oh = begin; oh < end; oh++)
-                blocked_span(job, j0, j1, oh, ow, ow + n, hone__conv_ceil(n, hone__conv_ceil(n, mr)));
+                run_pixels(job, j0, j1, oh, ow, n, hone__conv_ceil(n, hone__conv_ceil(n, mr)), false);
             continue;
         }
         n = 1;
@@ -295,7 +338,7 @@ static void blocked_borders(const hone__conv_blocked_job *job, size_t j0, size_t
             const bool is_inside = oh >= p->row_lo && oh < p->row_hi;
             m = hone__min_size(mr, is_inside ? hone__min_size(end, p->row_hi) - oh
                                              : same_taps(d->h, d->r, d->stride_h, d->dil_h, d->pad_top, oh, end));
-            blocked_panels(job, j0, j1, oh, ow, m, m > 1);
+            run_pixels(job, j0, j1, oh, ow, m, m, m > 1);
         }
     }
 }
@@ -304,16 +347,21 @@ void hone__conv_blocked_rows(const hone__conv_blocked_job *job, size_t j0, size_
     const hone__conv_blocked_plan *p = &job->plan->blocked;
     const hone__conv_desc *d = &p->flat;
     if (d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow) {
-        for (size_t u = begin; u < end; u++)
-            blocked_panels(job, j0, j1, 0, u * p->tile, hone__min_size(p->tile, d->ow - u * p->tile), false);
+        const size_t first = begin * p->tile;
+        run_pixels(job, j0, j1, 0, first, hone__min_size(end * p->tile, d->ow) - first, p->tile, false);
         return;
     }
     if (d->oh == 1)
         end = begin + 1;
-    for (size_t oh = begin; oh < end; oh++)
-        blocked_span(job, j0, j1, oh, p->col_lo, p->col_hi, p->tile);
+    for (size_t oh = begin; oh < end && p->col_hi > p->col_lo; oh++)
+        run_pixels(job, j0, j1, oh, p->col_lo, p->col_hi - p->col_lo, p->tile, false);
     blocked_borders(job, j0, j1, begin, end, 0, p->col_lo);
     blocked_borders(job, j0, j1, begin, end, p->col_hi, d->ow);
+}
+
+void hone__conv_blocked_pixels(const hone__conv_blocked_job *job, size_t n) {
+    const size_t tile = hone__conv_ceil(n, hone__conv_ceil(n, job->plan->ops->cv_mr));
+    run_pixels(job, 0, job->plan->blocked.n_panel, 0, 0, n, tile, false);
 }
 
 hone__conv_blocked_job hone__conv_blocked_job_at(const hone__conv_args *args, size_t image, size_t group) {

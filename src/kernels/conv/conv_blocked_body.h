@@ -21,51 +21,59 @@ HONE_INLINE void BN(blocked_step)(const size_t m, const size_t nv, const float *
     }
 }
 
-HONE_INLINE void BN(blocked_store)(const size_t m, const size_t nv, BT s[CV_MR][2], const hone__conv_btile *t) {
-    const float inf = INFINITY;
-    const hone_act *act = t->act;
-    const bool is_relu = act->kind == HONE_ACT_RELU, is_clip = act->kind == HONE_ACT_CLIP;
-    const BT lo = B_SET1(is_relu ? 0.0f : is_clip ? act->a : -inf), hi = B_SET1(is_clip ? act->b : inf);
+/* One tile under way: what moves when it is repeated. */
+typedef struct BN(blocked_at) {
+    const float *x, *w, *bias, *z;
+    float *y;
+    size_t n_k;
+} BN(blocked_at);
+
+HONE_INLINE void BN(blocked_store)(const size_t m, const size_t nv, BT s[CV_MR][2], const hone__conv_btile *t,
+                                   const BN(blocked_at) * at, const bool is_clamp, const BT lo, const BT hi) {
+    const size_t y_ms = t->y_ms; /* in a register: a store may change what t points to, for all the compiler knows */
     HONE_UNROLL
     for (size_t j = 0; j < nv; j++) {
-        const size_t n = j * BL < t->n_k ? t->n_k - j * BL : 0;
-        const BT bias = !t->bias ? B_ZERO() : n >= BL ? B_LOAD(t->bias + j * BL) : B_LOADN(t->bias + j * BL, n);
-        float *y = t->y + j * t->y_plane;
-        if (t->z) {
-            const float *z = t->z + j * t->y_plane;
+        float *y = at->y + j * t->y_plane;
+        if (at->z) {
+            const float *z = at->z + j * t->y_plane;
             HONE_UNROLL
             for (size_t i = 0; i < m; i++)
-                s[i][j] = B_ADD(s[i][j], B_LOAD(z + i * t->y_ms));
+                s[i][j] = B_ADD(s[i][j], B_LOAD(z + i * y_ms));
         }
-        HONE_UNROLL
-        for (size_t i = 0; i < m; i++)
-            B_STORE(y + i * t->y_ms, B_MIN(hi, B_MAX(lo, B_ADD(s[i][j], bias))));
+        if (is_clamp) {
+            HONE_UNROLL
+            for (size_t i = 0; i < m; i++)
+                B_STORE(y + i * y_ms, B_MIN(hi, B_MAX(lo, s[i][j])));
+        } else {
+            HONE_UNROLL
+            for (size_t i = 0; i < m; i++)
+                B_STORE(y + i * y_ms, s[i][j]);
+        }
     }
-    if (act->kind == HONE_ACT_NONE || is_relu || is_clip)
-        return;
-    for (size_t j = 0; j < nv; j++)
-        B_ACT(t->y + j * t->y_plane, m, t->y_ms, act);
 }
 
 /* is_flat: pixels VW floats apart, channels side by side. */
-HONE_INLINE void BN(blocked_body)(const size_t m, const size_t nv, const bool is_flat, const hone__conv_btile *t) {
+HONE_INLINE void BN(blocked_body)(const size_t m, const size_t nv, const bool is_flat, const hone__conv_btile *t,
+                                  const BN(blocked_at) * at, const bool is_clamp, const BT lo, const BT hi) {
     BT s[CV_MR][2];
     HONE_UNROLL
-    for (size_t i = 0; i < m; i++) {
+    for (size_t j = 0; j < nv; j++) {
+        const size_t n = j * BL < at->n_k ? at->n_k - j * BL : 0;
+        const BT bias = !at->bias ? B_ZERO() : n >= BL ? B_LOAD(at->bias + j * BL) : B_LOADN(at->bias + j * BL, n);
         HONE_UNROLL
-        for (size_t j = 0; j < nv; j++)
-            s[i][j] = B_ZERO();
+        for (size_t i = 0; i < m; i++)
+            s[i][j] = bias;
     }
     const ptrdiff_t ms = is_flat ? VW : t->ms, cs = is_flat ? 1 : t->cs, ss = t->ss, rs = t->rs;
     const size_t n_r = t->n_r, n_s = t->n_s;
-    const float *x = t->x, *w = t->w;
+    const float *x = at->x, *w = at->w;
     for (size_t left = t->n_c; left;) {
         const size_t nc = left < t->block ? left : t->block, step = nc * nv * BL;
-        if (left > nc) { /* the next block lies a plane away, where no prefetcher looks */
-            HONE_UNROLL
-            for (size_t i = 0; i < m; i++)
-                __builtin_prefetch(x + t->bs + (ptrdiff_t)i * ms);
-        }
+        /* The next block lies a plane away, where no prefetcher looks; after the last one comes the next tile. */
+        const float *next = left > nc ? x + t->bs : at->x + t->x_step;
+        HONE_UNROLL
+        for (size_t i = 0; i < m; i++)
+            __builtin_prefetch(next + (ptrdiff_t)i * ms);
         const float *xr = x, *wr = w + (t->r0 * t->kernel_w + t->s0) * step;
         for (size_t r = n_r; r; r--, xr += rs, wr += t->kernel_w * step) {
             const float *xs = xr, *wc = wr;
@@ -86,23 +94,42 @@ HONE_INLINE void BN(blocked_body)(const size_t m, const size_t nv, const bool is
         x += t->bs;
         w += t->kernel_h * t->kernel_w * step;
     }
-    BN(blocked_store)(m, nv, s, t);
+    BN(blocked_store)(m, nv, s, t, at, is_clamp, lo, hi);
+}
+
+HONE_INLINE void BN(blocked_times)(const size_t m, const size_t nv, const bool is_flat, const hone__conv_btile *t) {
+    const hone_act *act = t->act;
+    const bool is_relu = act->kind == HONE_ACT_RELU, is_clip = act->kind == HONE_ACT_CLIP;
+    const bool is_slow = act->kind != HONE_ACT_NONE && !is_relu && !is_clip;
+    const BT lo = B_SET1(is_relu ? 0.0f : act->a), hi = B_SET1(is_relu ? INFINITY : act->b);
+    BN(blocked_at) at = {t->x, t->w, t->bias, t->z, t->y, t->n_k};
+    for (size_t n = t->n_times; n; n--) {
+        BN(blocked_body)(m, nv, is_flat, t, &at, is_relu || is_clip, lo, hi);
+        for (size_t j = 0; j < nv && is_slow; j++)
+            B_ACT(at.y + j * t->y_plane, m, t->y_ms, act);
+        at.x += t->x_step;
+        at.y += t->y_step;
+        at.w += t->w_step;
+        at.z = at.z ? at.z + t->y_step : NULL;
+        at.bias = at.bias ? at.bias + t->k_step : NULL;
+        at.n_k = at.n_k > t->k_step ? at.n_k - t->k_step : 0;
+    }
 }
 
 static void BN(blocked_tile)(size_t m, size_t nv, const hone__conv_btile *t) {
     const bool is_flat = t->ms == VW && t->cs == 1;
 #define BLOCKED_CASE(M)                                                                                                \
     case (M)*4:                                                                                                        \
-        BN(blocked_body)(M, 1, false, t);                                                                              \
+        BN(blocked_times)(M, 1, false, t);                                                                             \
         break;                                                                                                         \
     case (M)*4 + 1:                                                                                                    \
-        BN(blocked_body)(M, 1, true, t);                                                                               \
+        BN(blocked_times)(M, 1, true, t);                                                                              \
         break;                                                                                                         \
     case (M)*4 + 2:                                                                                                    \
-        BN(blocked_body)(M, 2, false, t);                                                                              \
+        BN(blocked_times)(M, 2, false, t);                                                                             \
         break;                                                                                                         \
     case (M)*4 + 3:                                                                                                    \
-        BN(blocked_body)(M, 2, true, t);                                                                               \
+        BN(blocked_times)(M, 2, true, t);                                                                              \
         break;
     switch (m * 4 + (nv - 1) * 2 + is_flat) {
         CV_ALL_ROWS(BLOCKED_CASE)

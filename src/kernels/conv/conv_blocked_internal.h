@@ -6,13 +6,13 @@
 #include "kernels/conv/conv_internal.h"
 
 /* What a task of a dense convolution works on: one image and group. Row oh of output channel k lies at
- * y + (oh - row0) * y_pitch, k / vw blocks of y_plane floats further. */
+ * y + (oh - row0) * y_pitch, (k - k_base) / vw blocks of y_plane floats further. */
 typedef struct hone__conv_blocked_job {
     const hone__conv_plan *plan;
     const float *x, *w, *z, *bias; /* z lies like y */
     float *y;
     size_t x_plane, y_plane, y_pitch;
-    size_t row0;
+    size_t row0, k_base;
     size_t depth;  /* input channels of the group */
     size_t k_left; /* output channels that exist from the group's first */
     const hone_act *act;
@@ -26,6 +26,8 @@ hone__conv_blocked_panel hone__conv_blocked_panel_at(const hone__conv_blocked_pl
 
 /* Panels [j0, j1), rows [begin, end) of output (tiles of the one row when the plan has a single one). */
 void hone__conv_blocked_rows(const hone__conv_blocked_job *job, size_t j0, size_t j1, size_t begin, size_t end);
+/* All panels of pixels [0, n) of a pointwise convolution, counted from where x, y and z of the job lie. */
+void hone__conv_blocked_pixels(const hone__conv_blocked_job *job, size_t n);
 /* The job of an image and group, on the tensors of the arguments. */
 hone__conv_blocked_job hone__conv_blocked_job_at(const hone__conv_args *args, size_t image, size_t group);
 /* Sizes that follow from desc, for a plan whose `flat` is set: where the inside begins, planes, tile, panels. */

@@ -54,10 +54,11 @@ typedef struct hone__conv_btile {
     size_t y_ms, y_plane;  /* output: pixel, block of channels */
     size_t n_k;            /* output channels that exist: bounds reading the bias */
     const hone_act *act;
-    /* Depthwise: the tile is repeated n_times, x and y (and z) moving on by these steps. */
+    /* The tile is repeated n_times, moving on by these steps (y_step for z too): along a row, down the rows, or (dense)
+     * from panel to panel, which lie w_step apart and k_step channels. */
     size_t n_times;
     ptrdiff_t x_step;
-    size_t y_step;
+    size_t y_step, w_step, k_step;
 } hone__conv_btile;
 
 /* One output pixel of a pooling in the blocked layout. */

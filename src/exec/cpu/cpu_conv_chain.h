@@ -1,0 +1,20 @@
+/* Chains of convolutions (dense, depthwise, pointwise) that run as one step; cpu_conv_chain.c. */
+#ifndef HONE_EXEC_CPU_CPU_CONV_CHAIN_H
+#define HONE_EXEC_CPU_CPU_CONV_CHAIN_H
+
+#include "exec/cpu/cpu_plan.h"
+
+enum { HONE_CONV_CHAIN_MAX = 3 };
+/* What a chain's step reads: the first part's input, the bias of each part, the last part's residual. */
+enum { HONE_CONV_CHAIN_X, HONE_CONV_CHAIN_BIAS, HONE_CONV_CHAIN_Z = HONE_CONV_CHAIN_BIAS + HONE_CONV_CHAIN_MAX };
+enum { HONE_CONV_CHAIN_INPUTS = HONE_CONV_CHAIN_Z + 1 };
+
+/* The nodes of the longest chain that begins at a node: 0, 2 or 3. Nothing else reads what lies between. */
+size_t hone__conv_chain_nodes(const hone__node *first, const hone__node *nodes[HONE_CONV_CHAIN_MAX]);
+
+/* Makes of the planned steps of n nodes the one step of a chain: fills step's kernel, plan and workspace. False when
+ * their algorithms do not fit, or it would not pay. */
+bool hone__conv_chain_join(const hone__cpu_config *config, const hone__cpu_step *parts, size_t n, hone__arena *arena,
+                           hone__cpu_step *step);
+
+#endif
