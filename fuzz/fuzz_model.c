@@ -5,7 +5,9 @@
  * committed corpus is replayed by the tests with any compiler (replay_main.c).
  * In the environment HONE_FUZZ_VERBOSE=1 prints each graph and HONE_FUZZ_KEEP=FILE keeps the written model. */
 #include "base/error.h"
+#include "exec/cpu/cpu_layout.h"
 #include "graph_maker.h"
+#include "hw/hw.h"
 #include "model/model_export.h"
 
 #include <hone/hone.h>
@@ -110,6 +112,14 @@ static void run_reference(const maker *m, const hone_tensor *const *in) {
         finding(m, "the reference", error.message);
 }
 
+/* What ran where, one line per node: to see which kernels the corpus reaches. */
+static void print_kernels(const hone_session *session, const char *level) {
+    hone_node_report node;
+    for (size_t i = 0; hone_session_get_node(session, i, &node, NULL) == HONE_OK; i++)
+        (void)fprintf(stderr, "ran: %s: %s.%s by %s%s%s\n", level, node.domain, node.op, node.kernel,
+                      *node.layout ? " " : "", node.layout);
+}
+
 static void run_session(const maker *m, hone_model *model, const char *level, const hone_tensor *const *in) {
     hone_options *options;
     hone_session *session;
@@ -119,7 +129,15 @@ static void run_session(const maker *m, hone_model *model, const char *level, co
     if (hone_options_create(&options, NULL) != HONE_OK)
         return;
     (void)hone_options_set(options, "graph_optimization_level", level, NULL);
-    (void)hone_options_set(options, "intra_op_num_threads", "1", NULL);
+    (void)hone_options_set(options, "intra_op_num_threads", m->way & 1 ? "2" : "1", NULL);
+    if (m->way & 2)
+        (void)hone_options_set(options, "execution_mode", "ORT_PARALLEL", NULL);
+    if (m->way & 4)
+        (void)hone_options_set(options, "enable_mem_pattern", "false", NULL);
+    if (m->way & 8)
+        (void)hone_options_set(options, "cudnn_conv_algo_search", "DEFAULT", NULL);
+    if (m->way & 32)
+        (void)hone_options_set(options, "enable_mem_reuse", "false", NULL);
     hone_status status = hone_session_create(model, options, &session, &error);
     hone_options_destroy(options);
     if (status != HONE_OK && !is_refused(status))
@@ -133,6 +151,8 @@ static void run_session(const maker *m, hone_model *model, const char *level, co
         else if (!is_refused(status))
             finding(m, level, error.message);
     }
+    if (getenv("HONE_FUZZ_VERBOSE"))
+        print_kernels(session, level);
     hone_session_destroy(session);
 }
 
@@ -188,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hone_error error;
     const hone_tensor *in[MAKER_MAX_INPUTS];
     if (maker_run(&m, data, size)) {
+        hone__cpu_layout_force((m.way & 16) != 0);
+        hone__hw_set_isa_mask(!(m.way & 128) ? UINT32_MAX : m.way & 64 ? HONE_ISA_GENERIC : HONE_ISA_AVX2);
         if (getenv("HONE_FUZZ_VERBOSE"))
             print_graph(&m);
         if (hone__graph_verify(m.graph, &error) != HONE_OK)
@@ -199,6 +221,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (model) {
             run_session(&m, model, "ORT_DISABLE_ALL", in);
             run_session(&m, model, "ORT_ENABLE_ALL", in);
+            if (m.has_recipes)
+                run_session(&m, model, m.way & 64 ? "ORT_ENABLE_BASIC" : "ORT_ENABLE_EXTENDED", in);
             for (int i = 0; i < 3; i++)
                 run_optimised(&m, model, (hone_operators)i, in);
         }

@@ -35,10 +35,10 @@ static maker_value *add_value(maker *m, hone__value *value, hone_tensor *tensor,
     return v;
 }
 
-static bool has_room(const maker *m) { return m->n_values + 2 * MAX_PARAMS < MAKER_MAX_VALUES; }
+bool maker_has_room(const maker *m) { return m->n_values + 2 * MAX_PARAMS < MAKER_MAX_VALUES; }
 
 /* A tensor as an initializer or graph input, a container as a graph input. Takes the tensor. */
-static hone__value *introduce(maker *m, hone_tensor *tensor, bool as_input) {
+hone__value *maker_introduce(maker *m, hone_tensor *tensor, bool as_input) {
     hone__value *value = NULL;
     if (!tensor)
         return NULL;
@@ -152,12 +152,13 @@ static hone__value *an_input(maker *m, const hone__op_param *param, hone_dtype b
                 return v->value;
         }
     }
-    if (!has_room(m))
+    if (!maker_has_room(m))
         return NULL;
     int64_t dims[HONE_MAX_RANK];
     hone_dtype dtype = bound ? bound : maker_dtype(m, param->types);
     int rank = a_shape(m, like, index, dims);
-    return introduce(m, maker_value_of_kinds(m, param->kinds, dtype, rank, dims), maker_take(m, 3) == 0);
+    const bool as_input = m->has_recipes ? maker_take(m, 8) < (index ? 4 : 7) : maker_take(m, 3) == 0;
+    return maker_introduce(m, maker_value_of_kinds(m, param->kinds, dtype, rank, dims), as_input);
 }
 
 /* ---- what may differ ---- */
@@ -186,6 +187,8 @@ static maker_trust trust_of(maker *m, const hone__node *node, const hone_tensor 
         if (at == m->n_values)
             continue;
         is_exact = is_exact && m->values[at].trust == MAKER_EXACT;
+        if (m->values[at].is_step) /* a step more or less, times whatever */
+            return MAKER_WILD;
         is_small = tensor_magnitude(m->values[at].tensor, &is_finite) <= 1e4 && is_small;
     }
     if (!(op->flags & HONE_OP_PURE) && !(op->flags & HONE_OP_CONTROL))
@@ -348,11 +351,18 @@ static bool pick_inputs(maker *m, const hone__op *op, hone__value **in, size_t *
     return true;
 }
 
+bool maker_settle(maker *m, hone__node *node) {
+    if (hone__op_check_node(node, NULL) == HONE_OK && hone__graph_infer(m->graph, NULL) == HONE_OK && run_node(m, node))
+        return true;
+    hone__graph_remove_node(node);
+    return false;
+}
+
 static void add_node(maker *m) {
     hone__value *in[2 * MAX_PARAMS], *out[MAX_PARAMS];
     size_t n_in;
     const hone__op *op = an_op(m);
-    if (!op || !has_room(m) || !pick_inputs(m, op, in, &n_in))
+    if (!op || !maker_has_room(m) || !pick_inputs(m, op, in, &n_in))
         return;
     size_t n_out = op->min_outputs + maker_take(m, (unsigned)(op->n_outputs - op->min_outputs) + 1);
     if (op->flags & HONE_OP_VARIADIC_OUT)
@@ -371,9 +381,7 @@ static void add_node(maker *m) {
             m->is_out_of_memory = op->attrs[i].type == HONE_ATTR_GRAPH; /* half a body cannot be taken back */
     if (m->is_out_of_memory)
         return;
-    if (hone__op_check_node(node, NULL) != HONE_OK || hone__graph_infer(m->graph, NULL) != HONE_OK ||
-        !run_node(m, node))
-        hone__graph_remove_node(node);
+    (void)maker_settle(m, node);
 }
 
 /* ---- the whole ---- */
@@ -382,6 +390,9 @@ static bool begin(maker *m) {
     if (hone__graph_create("fuzz", &m->graph, NULL) != HONE_OK)
         return false;
     m->opset = 7 + (int64_t)maker_take(m, 17);
+    m->has_recipes = m->size > 3 && m->data[2] >= 96;
+    m->way = m->has_recipes ? m->data[3] : 0;
+    m->opset += m->has_recipes && m->opset < 13 ? 7 : 0; /* of old versions there is enough without parts */
     return hone__graph_set_opset(m->graph, "", m->opset, NULL) == HONE_OK &&
            hone__graph_set_opset(m->graph, "ai.onnx.ml", 1 + (int64_t)maker_take(m, 5), NULL) == HONE_OK &&
            hone__graph_set_opset(m->graph, "ai.onnx.preview.training", 1, NULL) == HONE_OK &&
@@ -401,11 +412,14 @@ bool maker_run(maker *m, const uint8_t *data, size_t size) {
         m->random = at;
         for (size_t i = at; i < m->size; i++)
             m->random = m->random * 1099511628211u ^ data[i];
-        add_node(m);
+        if (m->has_recipes && maker_take(m, 4))
+            maker_recipe(m);
+        else
+            add_node(m);
     }
     for (size_t i = 0; i < m->n_values && !m->is_out_of_memory; i++) {
         maker_value *v = &m->values[i];
-        if (!v->value->producer || (v->is_used && maker_take(m, 4)))
+        if (!v->value->producer || (v->is_used && maker_take(m, m->has_recipes ? 16 : 4)))
             continue;
         if (hone__graph_add_output(m->graph, v->value, NULL) != HONE_OK)
             return false;

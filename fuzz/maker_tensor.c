@@ -123,6 +123,21 @@ hone_tensor *maker_tensor(maker *m, hone_dtype dtype, int rank, const int64_t *d
     return t;
 }
 
+hone_tensor *maker_plain_tensor(maker *m, hone_dtype dtype, int rank, const int64_t *dims, bool is_positive) {
+    hone_tensor *t;
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++)
+        n *= dims[i] < 100000 ? dims[i] : 100000;
+    if (n > 1000000 || hone_tensor_create(dtype, rank, dims, &t, NULL) != HONE_OK)
+        return NULL;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = number(m, 0);
+        const double whole = dtype == HONE_DTYPE_INT64 ? floor(x * 1.5 + 0.6) : floor(x * 128);
+        set_number(t, i, dtype != HONE_DTYPE_FLOAT ? whole : is_positive ? 1 + x / 2 : x);
+    }
+    return t;
+}
+
 static hone_tensor *container(hone_kind kind, hone_tensor **items, size_t n) {
     hone_tensor *t = NULL;
     bool complete = true;

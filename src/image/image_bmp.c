@@ -117,12 +117,15 @@ static hone_status read_rows(const bitmap *b, hone__picture *out, hone_error *er
 /* Runs: (n, value) repeats; (0, 0) ends a line, (0, 1) the image, (0, 2) moves, (0, n) copies n values, padded to an
  * even number of bytes. Pixels that are never written have colour 0. */
 static hone_status read_runs(const bitmap *b, hone__picture *out, hone_error *error) {
-    /* Two bytes give at most 255 pixels: a small file cannot ask for much more than that. */
-    if ((uint64_t)b->width * b->height / 255 > (uint64_t)(b->end - b->rows) + 65536)
+    /* Two bytes give at most 255 pixels: a small file cannot ask for much more than that. What moves and early ends
+     * leave out is allowed for up to 2 million pixels. */
+    if ((uint64_t)b->width * b->height / 255 > (uint64_t)(b->end - b->rows) + 8192)
         return hone__picture_fail(error, "it is cut off");
     HONE_TRY(hone__picture_alloc(out, b->width, b->height, 3, error));
-    for (uint64_t i = 0; i < (uint64_t)b->width * b->height; i++)
+    for (uint64_t i = 0; i < b->width; i++)
         memcpy(out->pixels + 3 * i, b->palette[0], 3);
+    for (uint32_t y = 1; y < b->height; y++)
+        memcpy(out->pixels + 3 * (size_t)b->width * y, out->pixels, 3 * (size_t)b->width);
     const uint8_t *p = b->rows;
     bool is_4 = b->bits == 4;
     uint32_t x = 0, y = 0;

@@ -94,3 +94,40 @@ bool hone__op_takes_types(const hone__node *node, hone_dtype *dtype, char *reaso
     }
     return true;
 }
+
+static hone_dtype dtype_of(const hone_tensor *t) {
+    while (t->kind != HONE_KIND_TENSOR && t->n_items)
+        t = t->items[0];
+    return t->kind == HONE_KIND_TENSOR ? t->dtype : HONE_DTYPE_UNDEFINED;
+}
+
+hone_status hone__op_check_values(const hone__node *node, const hone_tensor *const *in, size_t n_in,
+                                  hone_error *error) {
+    const hone__op *op = node->op;
+    hone_dtype bound[256] = {0};
+    for (size_t i = 0; i < n_in; i++) {
+        const hone__op_param *param = param_at(op->inputs, op->n_inputs, i);
+        if (!in[i] || !param)
+            continue;
+        const unsigned kinds = param->kinds ? param->kinds : 1u << HONE_KIND_TENSOR;
+        const hone_dtype dtype = dtype_of(in[i]);
+        hone_dtype *same = &bound[(uint8_t)param->var];
+        if (!(kinds & 1u << in[i]->kind) ||
+            (dtype && param->types && in[i]->kind != HONE_KIND_MAP && !hone__dtype_in(dtype, param->types))) {
+            char text[160];
+            hone__fail(error, HONE_ERROR_TYPE, "input \"%s\" of %s (since opset %d) cannot be %s",
+                       param->name ? param->name : "", op->name, op->since,
+                       hone__tensor_describe(in[i], text, sizeof text));
+            return fail_node(node, error, HONE_ERROR_TYPE);
+        }
+        if (!param->var || !dtype || in[i]->kind != HONE_KIND_TENSOR)
+            continue;
+        if (*same && *same != dtype) {
+            hone__fail(error, HONE_ERROR_TYPE, "input \"%s\" of %s is of %s, another one of the same type is of %s",
+                       param->name ? param->name : "", op->name, hone_dtype_name(dtype), hone_dtype_name(*same));
+            return fail_node(node, error, HONE_ERROR_TYPE);
+        }
+        *same = dtype;
+    }
+    return HONE_OK;
+}

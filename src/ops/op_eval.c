@@ -237,6 +237,8 @@ static hone_status run_one(run_state *s, const hone__node *node, const hone_tens
             return HONE_ERROR_MODEL;
         }
     }
+    if (node->op) /* a node alone may be given other types by operators that are made of it */
+        HONE_TRY(hone__op_check_values(node, in, node->n_inputs, error));
     HONE_TRY(run_node(s, node, in, node->n_inputs, out, node->n_outputs, error));
     for (size_t i = 0; i < node->n_outputs; i++) {
         const hone__value *value = node->outputs[i];

@@ -3,8 +3,8 @@
  * Source: ONNX Runtime, docs/ContribOperators.md; ONNX operator specification. */
 #include "base/error.h"
 #include "base/half.h"
+#include "passes/pass_build.h"
 #include "passes/pass_list.h"
-#include "passes/pass_util.h"
 
 #include <math.h>
 #include <string.h>
@@ -289,6 +289,19 @@ static hone_status lower_matmul(hone__pass_context *ctx, hone__node *node, hone_
         return HONE_OK;
     hone__value *in[2];
     hone__node *add;
+    if (hone__value_rank(node->outputs[0]) == 0) { /* of two vectors: Add would give the bias' one dimension */
+        hone__value *shape, *scalar_bias;
+        HONE_TRY(hone__add_ints(node->graph, "shape", NULL, 0, &shape, error));
+        HONE_TRY(hone__graph_add_value(node->graph, bias->name, &scalar_bias, error));
+        HONE_TRY(hone__type_set_tensor(hone__graph_arena(node->graph), &scalar_bias->type, bias->type.dtype, 0, NULL)
+                     ? hone__fail_memory(error, "a type")
+                     : HONE_OK);
+        hone__node *reshape;
+        HONE_TRY(hone__graph_add_node(node->graph, node, "", "Reshape", NULL, (hone__value *[]){bias, shape}, 2,
+                                      &scalar_bias, 1, &reshape, error));
+        HONE_TRY(hone__node_become(reshape, "", "Reshape", opset, ctx->pass->name, error));
+        bias = scalar_bias;
+    }
     HONE_TRY(cut_output(node, &result, &x, error));
     in[0] = x;
     in[1] = bias;

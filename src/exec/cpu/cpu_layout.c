@@ -215,6 +215,10 @@ static hone_status make_arrays(assigner *a, hone__arena *arena, hone_error *erro
     return HONE_OK;
 }
 
+static _Atomic bool g_is_forced;
+
+void hone__cpu_layout_force(bool on) { g_is_forced = on; }
+
 hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__shape_eval *shapes,
                                     hone__cpu_layout_mode mode, hone__arena *arena, hone__cpu_layout *out,
                                     hone_error *error) {
@@ -235,7 +239,7 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
         a.index[model->nodes[i].node->id] = i;
         HONE_CHECK(consider(&a, i, arena, error));
     }
-    if (!model->cpu.force_blocked && mode != HONE_CPU_LAYOUT_BLOCKED) {
+    if (!model->cpu.force_blocked && !g_is_forced && mode != HONE_CPU_LAYOUT_BLOCKED) {
         refine(&a);
         drop_regions(&a, sum);
     }

@@ -35,6 +35,10 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
                                     hone__cpu_layout_mode mode, hone__arena *arena, hone__cpu_layout *out,
                                     hone_error *error);
 
+/* For the fuzzer, whose models are too small to gain: plans made from now on (of any session) are as under
+ * force_blocked. */
+void hone__cpu_layout_force(bool on);
+
 static inline const hone__cpu_blocked *hone__cpu_layout_form(const hone__cpu_layout *layout, uint32_t node) {
     return layout->block ? layout->forms[node] : NULL;
 }

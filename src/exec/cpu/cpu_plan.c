@@ -304,6 +304,15 @@ static bool may_take_over(const builder *b, const hone__node *node, const uint32
     const hone__cpu_buffer *buffer = &b->plan->buffers[b->plan->value_buffer[node->inputs[inplace]->id]];
     const size_t in = hone__cpu_plan_desc(b->plan, ids[inplace]).size;
     const size_t out = hone__cpu_plan_desc(b->plan, node->outputs[0]->id).size;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        /* Another input with the same bytes, itself or a view of it, is read after they are overwritten, unless element
+         * i of the output comes from element i of both. */
+        if (i == (size_t)inplace || !node->inputs[i] ||
+            b->plan->value_buffer[ids[i]] != b->plan->value_buffer[ids[inplace]])
+            continue;
+        if (!(node->op->flags & HONE_OP_ELEMENTWISE) || hone__cpu_plan_desc(b->plan, ids[i]).size != in)
+            return false;
+    }
     return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in == out && buffer->size == out;
 }
 

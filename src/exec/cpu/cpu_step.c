@@ -117,6 +117,7 @@ static hone_status run_reference(hone__exec_context *ctx, const hone__node *node
                        .error = error};
     HONE_FAIL_IF(!node->op || !node->op->eval, error, HONE_ERROR_UNSUPPORTED, "operator %s has no implementation",
                  node->op_type);
+    HONE_TRY(hone__op_check_values(node, in, node->n_inputs, error));
     hone_status status = node->op->eval(&eval);
     hone__scratch_reset(&ctx->scratch[worker]);
     return status;
