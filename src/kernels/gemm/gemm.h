@@ -36,9 +36,10 @@ typedef struct hone__gemm_epilogue {
     const float *bias_row; /* [m] */
     const float *bias_col; /* [n] */
     hone_act act;
-    /* What is read after these tiles: asked for from memory meanwhile, next_step floats at each k. NULL: nothing. */
+    /* What is read after these tiles: asked for from memory meanwhile, a cache line every next_every values of k. NULL:
+     * nothing. */
     const float *next;
-    size_t next_step;
+    size_t next_every;
 } hone__gemm_epilogue;
 
 /* k rank-1 updates of a tile. a: packed panel [k][m]; b: rows of nr (or half: nr/2) floats, ldb apart;

@@ -13,6 +13,7 @@ static const hone__gemm_kernel *const kernels[] = {
 #endif
     &hone_f32_gemm_6x8__generic,
 };
+enum { CACHE_LINE = 64 };
 enum { N_KERNELS = sizeof kernels / sizeof *kernels };
 
 const hone__gemm_kernel *const *hone__gemm_kernels(size_t *n) {
@@ -91,16 +92,19 @@ void hone__gemm_tiles(const hone__gemm_kernel *kernel, const hone__gemm_block *b
     const size_t row0 = hone__gemm_panel_row(block->m, kernel->mr, block->p0);
     const size_t n_panels = block->p1 - block->p0;
     const bool is_packed = block->ldb == kernel->nr;
-    /* While the tiles of one panel of B are worked on, the next one is asked for, a share of it by each tile. */
-    const size_t step = hone__div_up(kernel->nr, hone__max_size(1, n_panels));
+    /* While the tiles of one panel of B are worked on, the next one is asked for, a share of it by each tile, each
+     * cache line once: a request occupies one of the few buffers that loads need too. */
+    const size_t lines = hone__max_size(1, kernel->nr * sizeof(float) / CACHE_LINE); /* per k */
+    const size_t every = hone__max_size(1, n_panels / lines);
+    const size_t share = hone__div_up(block->kc, every) * (CACHE_LINE / sizeof(float));
     for (size_t j = 0; j < block->n; j += kernel->nr, b += block->b_panel) {
         const size_t w = hone__min_size(kernel->nr, block->n - j);
         const float *b_next = block->n - j > kernel->nr ? b + block->b_panel : block->b_next;
         for (size_t p = block->p0, row = row0; p < block->p1; p++) {
             const size_t next = hone__gemm_panel_row(block->m, kernel->mr, p + 1), i = row - row0, h = next - row;
             hone__gemm_epilogue tile = *e;
-            tile.next = b_next && is_packed && n_panels > 1 ? b_next + (p - block->p0) * block->kc * step : NULL;
-            tile.next_step = step;
+            tile.next = b_next && is_packed && n_panels > 1 ? b_next + (p - block->p0) * share : NULL;
+            tile.next_every = every;
             if (e->z)
                 tile.z = e->z + i * e->ldz + j;
             if (e->bias_row)

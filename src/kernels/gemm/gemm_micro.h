@@ -74,22 +74,24 @@ GEMM_INLINE void gemm_tile(const int m, const int nv, size_t k, const float *a, 
         GEMM_ROWS(GEMM_JOIN)
     }
     const float *next = e->next ? e->next : b;
-    const size_t next_step = e->next ? e->next_step : 0;
-    for (; k > 0; k--) {
-        b0 = hone__vf_load(b);
-        if (nv > 1)
-            b1 = hone__vf_load(b + vn);
-        if (nv > 1 && vn == 16) {
-            __builtin_prefetch(next, 0, 2);
-            next += next_step;
+    const size_t every = e->next ? e->next_every : k;
+    while (k > 0) {
+        size_t steps = k < every ? k : every;
+        k -= steps;
+        __builtin_prefetch(next, 0, 2);
+        next += 64 / sizeof *next;
+        for (; steps > 0; steps--) {
+            b0 = hone__vf_load(b);
+            if (nv > 1)
+                b1 = hone__vf_load(b + vn);
+            if (nv > 1 && vn == 16) { /* pays where a step takes 28 cycles, costs where it takes 6 */
+                __builtin_prefetch(b + 16 * ldb);
+                __builtin_prefetch(b + 16 * ldb + vn);
+            }
+            GEMM_ROWS(GEMM_STEP)
+            b += ldb;
+            a += m;
         }
-        if (nv > 1 && vn == 16) { /* pays where a step takes 28 cycles, costs where it takes 6 */
-            __builtin_prefetch(b + 16 * ldb);
-            __builtin_prefetch(b + 16 * ldb + vn);
-        }
-        GEMM_ROWS(GEMM_STEP)
-        b += ldb;
-        a += m;
     }
     if (e->alpha != 1.0f) {
         const hone__vf s = hone__vf_set1(e->alpha);

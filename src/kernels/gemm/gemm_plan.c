@@ -20,9 +20,10 @@ static double task_cycles(const hone__gemm_plan *plan, double rows, double cols)
 }
 
 /* Cuts one product into n_split_m x n_split_n tasks so that the guessed time on n_threads is least. A
- * share of a task's time is added for the last one to finish: smaller tasks even out disturbances. Two halves of the
- * rows are mostly best: every thread packs its own rows only, finds them in its own cache (the other may lie behind
- * another L3), and has the same rows in the next layer. */
+ * share of a task's time is added for the last one to finish: smaller tasks even out disturbances. Whether rows or
+ * columns are cut is mostly decided by what is shared then, B or A: where the threads' cores have L3 caches of their
+ * own, lines that the other has just read come slowly (two threads on 197 x 768 x 2304, weights in memory: columns
+ * 96 % of peak, rows 91; with one L3 both 96). */
 static void split(hone__gemm_plan *plan, size_t n_threads, size_t batch) {
     const hone__gemm_kernel *kernel = plan->kernel;
     const size_t m_panels = hone__gemm_panel_count(plan->problem.m, kernel->mr);
@@ -36,8 +37,10 @@ static void split(hone__gemm_plan *plan, size_t n_threads, size_t batch) {
                                     ? (double)hone__min_size(plan->problem.m, hone__div_up(m_panels, sm) * kernel->mr)
                                     : (double)plan->problem.m / (double)sm;
             const double cols = (double)(hone__div_up(n_panels, sn) * kernel->nr);
-            /* Rows that several threads read come from another core's cache for all but one of them. */
-            const double far = sn > 1 && sm < n_threads ? 0.25 * rows * (double)plan->problem.k : 0.0;
+            /* What several threads read comes, for all but one of them, from another core's cache. Tasks are handed
+             * out so that a thread gets neighbours: parts of the rows first, then of the columns. */
+            const double shared = (sm < n_threads ? rows : 0.0) + (sm > 1 ? cols : 0.0);
+            const double far = tasks > 1 ? 0.4 * shared * (double)plan->problem.k : 0.0;
             const double one = task_cycles(plan, rows, cols) + far;
             const double wake = tasks > 1 ? 4000.0 : 0.0; /* of the other threads */
             const double time = (double)hone__div_up(tasks, n_threads) * one + 0.015 * one + wake;
@@ -64,8 +67,8 @@ static void choose_blocks(hone__gemm_plan *plan, const hone__gemm_config *config
     const bool is_stream = q->m <= 4 && q->is_b_packed && q->k <= STREAM_K; /* one pass over B, from end to end */
     const size_t k_parts = is_stream ? 1 : hone__max_size(1, hone__div_up(q->k, kc_max));
     plan->kc = hone__max_size(1, hone__div_up(q->k, k_parts));
-    /* A block of A in half of the L2 cache. */
-    plan->mc_panels = hone__max_size(1, l2 / 2 / (plan->kc * kernel->mr * sizeof(float)));
+    /* A block of A in five eighths of the L2 cache: the panels of B beside it are small. */
+    plan->mc_panels = hone__max_size(1, l2 / 8 * 5 / (plan->kc * kernel->mr * sizeof(float)));
     /* A block of B, when it has to be packed, in half of this thread's share of the L3 cache. */
     const size_t nc = hone__max_size(1, hone__min_size(l3 / 2, 8u << 20) / (plan->kc * kernel->nr * sizeof(float)));
     plan->nc = nc * kernel->nr;
