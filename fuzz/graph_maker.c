@@ -187,7 +187,7 @@ static maker_trust trust_of(maker *m, const hone__node *node, const hone_tensor 
         if (at == m->n_values)
             continue;
         is_exact = is_exact && m->values[at].trust == MAKER_EXACT;
-        if (m->values[at].is_step) /* a step more or less, times whatever */
+        if (m->values[at].is_step || m->values[at].trust == MAKER_WILD) /* a step more or less, times whatever */
             return MAKER_WILD;
         is_small = tensor_magnitude(m->values[at].tensor, &is_finite) <= 1e4 && is_small;
     }

@@ -160,21 +160,44 @@ static bool is_nonzero(const hone_tensor *x, int64_t i) {
                : ((const double *)x->data)[2 * i] != 0 || ((const double *)x->data)[2 * i + 1] != 0;
 }
 
+/* The first element from i on that is not zero, or count. */
+static int64_t next_nonzero(const hone_tensor *x, int64_t i, int64_t count) {
+    const uint8_t *bytes = x->data;
+    const uint32_t *words = x->data;
+    switch (x->dtype) {
+    case HONE_DTYPE_BOOL:
+    case HONE_DTYPE_UINT8:
+    case HONE_DTYPE_INT8:
+        while (i < count && !bytes[i])
+            i++;
+        return i;
+    case HONE_DTYPE_FLOAT: /* both zeros, but no NaN */
+        while (i < count && !(words[i] & 0x7FFFFFFF))
+            i++;
+        return i;
+    default:
+        while (i < count && !is_nonzero(x, i))
+            i++;
+        return i;
+    }
+}
+
 static hone_status eval_non_zero(hone__eval *ctx) {
     const hone_tensor *x;
     hone_tensor *out;
     HONE_TRY(hone__eval_tensor(ctx, 0, &x));
-    int64_t count = hone__tensor_count(x), found = 0, index[HONE_MAX_RANK] = {0};
-    for (int64_t i = 0; i < count; i++)
-        found += is_nonzero(x, i);
+    int64_t count = hone__tensor_count(x), found = 0;
+    for (int64_t i = next_nonzero(x, 0, count); i < count; i = next_nonzero(x, i + 1, count))
+        found++;
     int64_t dims[2] = {x->rank, found}, k = 0;
     HONE_TRY(hone__eval_output(ctx, 0, HONE_DTYPE_INT64, 2, dims, &out));
-    for (int64_t i = 0; out && i < count; i++, hone__next_index(index, x->dims, x->rank))
-        if (is_nonzero(x, i)) {
-            for (int d = 0; d < x->rank; d++)
-                ((int64_t *)out->data)[d * found + k] = index[d];
-            k++;
+    for (int64_t i = next_nonzero(x, 0, count); out && i < count; i = next_nonzero(x, i + 1, count), k++) {
+        int64_t rest = i;
+        for (int d = x->rank - 1; d >= 0; d--) {
+            ((int64_t *)out->data)[d * found + k] = rest % x->dims[d];
+            rest /= x->dims[d];
         }
+    }
     return HONE_OK;
 }
 

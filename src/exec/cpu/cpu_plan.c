@@ -628,7 +628,7 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
     HONE_CHECK(build(&b));
     if (model->inter)
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
-cleanup:
+cleanup:;
     /* On failure too: other plans may count on weights whose packing was put off by this one. */
     const bool has_packed = model->work.n > 0;
     hone__cpu_work_run(&model->work, model->intra);
