@@ -3,6 +3,7 @@
  * stays whole after each step. Build with -Dfuzz=true and clang; the committed corpus is replayed by the
  * tests with any compiler (replay_main.c). */
 #include "base/error.h"
+#include "cpu_limit.h"
 #include "model/model.h"
 #include "ops/op.h"
 #include "passes/passes.h"
@@ -60,6 +61,7 @@ static void optimise(const hone_model *model) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_limit_cpu();
     hone_model *model;
     hone_error error;
     if (hone_model_open_memory(data, size, NULL, &model, &error) != HONE_OK)

@@ -1,5 +1,7 @@
 /* Fuzz target of the image decoders: whatever bytes claim to be an image, decoding ends in pixels of a sane size or in
  * an error. Build with -Dfuzz=true and clang; the committed corpus is replayed by the tests (replay_main.c). */
+#include "cpu_limit.h"
+
 #include <hone/hone.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_limit_cpu();
     hone_error error;
     hone_tensor *image;
     if (size < 1)

@@ -5,6 +5,7 @@
  * committed corpus is replayed by the tests with any compiler (replay_main.c).
  * In the environment HONE_FUZZ_VERBOSE=1 prints each graph and HONE_FUZZ_KEEP=FILE keeps the written model. */
 #include "base/error.h"
+#include "cpu_limit.h"
 #include "exec/cpu/cpu_layout.h"
 #include "graph_maker.h"
 #include "hw/hw.h"
@@ -204,6 +205,7 @@ static hone_model *write_and_read(const maker *m) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_limit_cpu();
     static maker m;
     hone_error error;
     const hone_tensor *in[MAKER_MAX_INPUTS];

@@ -2,6 +2,7 @@
  * import with inference, the checker and the test data reader. Build with -Dfuzz=true and clang; the
  * committed corpus is replayed by the tests with any compiler (replay_main.c). */
 #include "base/alloc.h"
+#include "cpu_limit.h"
 #include "model/model.h"
 #include "onnx/onnx_messages.h"
 #include "onnx/onnx_tensor.h"
@@ -103,6 +104,7 @@ static void check_file(hone__pb_bytes bytes) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_limit_cpu();
     hone__pb_bytes bytes = {data, size};
     round_trip(&hone__model_desc, bytes);
     round_trip(&hone__sequence_desc, bytes);
