@@ -57,6 +57,7 @@ struct hone__pool {
     hone__pool_fn fn;
     void *arg;
     alignas(CACHE_LINE) atomic_bool busy;
+    _Atomic int n_inside; /* see hone__pool_enter */
     alignas(CACHE_LINE) _Atomic uint64_t state;
     alignas(CACHE_LINE) _Atomic uint32_t left; /* workers that joined and have finished */
     _Atomic uint32_t caller_sleeps;
@@ -274,8 +275,20 @@ static void close_job(hone__pool *pool) {
     }
 }
 
+void hone__pool_enter(hone__pool *pool) {
+    if (pool)
+        atomic_fetch_add(&pool->n_inside, 1);
+}
+
+void hone__pool_leave(hone__pool *pool) {
+    if (pool)
+        atomic_fetch_sub(&pool->n_inside, 1);
+}
+
 void hone__pool_run(hone__pool *pool, size_t n, hone__pool_fn fn, void *arg) {
-    if (!pool || n <= 1 || pool->n_threads == 1 || atomic_exchange_explicit(&pool->busy, true, memory_order_acquire)) {
+    if (!pool || n <= 1 || pool->n_threads == 1 ||
+        atomic_load_explicit(&pool->n_inside, memory_order_relaxed) >= pool->n_threads ||
+        atomic_exchange_explicit(&pool->busy, true, memory_order_acquire)) {
         for (size_t task = 0; task < n; task++)
             fn(arg, task, 0);
         return;

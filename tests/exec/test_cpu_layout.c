@@ -17,6 +17,7 @@
 enum { N_STEPS = 14, N_SEEDS = 40, MAX_VALUES = 64, OPSET = 17 };
 
 static uint32_t seed;
+static size_t n_regions; /* plans that run branches at once */
 static uint32_t next(uint32_t n) {
     seed = seed * 1664525u + 1013904223u;
     return (seed >> 8) % n;
@@ -252,6 +253,7 @@ static void run_net(net *w, const hone__exec_config *config, bool is_blocked, co
     if (hone__backend_cpu.prepare(w->graph, config, &model, &error) != HONE_OK)
         fail_msg("prepare: %s", error.message);
     model->cpu.force_blocked = is_blocked;
+    model->cpu.force_branches = config->is_parallel;
     if (hone__backend_cpu.plan(model, &x, &plan, &error) != HONE_OK)
         fail_msg("plan: %s", error.message);
     for (size_t i = 0; i < model->n_nodes; i++) {
@@ -268,7 +270,9 @@ static void run_net(net *w, const hone__exec_config *config, bool is_blocked, co
         const hone_tensor *shape = hone__backend_cpu.plan_output(plan, i);
         assert_int_equal(hone_tensor_create(HONE_DTYPE_FLOAT, shape->rank, shape->dims, &y[i], NULL), HONE_OK);
     }
-    for (int run = 0; run < 2; run++) /* the second run meets the first one's leftovers */
+    n_regions += plan->n_phases > 0 && plan->n_phases < plan->n_steps;
+    const int n_runs = config->is_parallel ? 20 : 2;
+    for (int run = 0; run < n_runs; run++) /* the second run meets the first one's leftovers */
         if (hone__backend_cpu.run(context, &x, y, none, NULL, &error) != HONE_OK)
             fail_msg("run: %s", error.message);
     hone__backend_cpu.context_destroy(context);
@@ -324,6 +328,7 @@ static void test_random_networks(void **state) {
     assert_true(n_blocked > 500);
     assert_true(n_reorders > 100);
     assert_true(n_chains > 100);
+    assert_true(n_regions > N_SEEDS / 2);
 }
 
 int main(void) {

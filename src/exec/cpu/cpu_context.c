@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "exec/cpu/cpu_branches.h"
 
 #include <string.h>
 
@@ -62,8 +63,10 @@ static bool alloc_arrays(hone__exec_context *ctx, const hone__exec_plan *plan) {
     ctx->arg_begin = hone__arena_calloc(arena, n_steps, sizeof *ctx->arg_begin);
     ctx->pending = hone__arena_calloc(arena, n_steps, sizeof *ctx->pending);
     ctx->ready = hone__arena_calloc(arena, n_steps, sizeof *ctx->ready);
+    ctx->is_in_region = hone__arena_calloc(arena, n_steps, sizeof *ctx->is_in_region);
+    ctx->step_ms = hone__arena_calloc(arena, n_steps, sizeof *ctx->step_ms);
     return ctx->tensors && ctx->actual && ctx->heap && ctx->placed && ctx->args && ctx->arg_begin && ctx->pending &&
-           ctx->ready;
+           ctx->ready && ctx->is_in_region && ctx->step_ms;
 }
 
 /* Pointers of every value: constants now, planned ones into the block; inputs and outputs at each run. */
@@ -112,75 +115,33 @@ hone_status hone__cpu_context_bind(hone__exec_context *ctx, const hone__exec_pla
 
 /* ---- running ---- */
 
-static hone_status run_timed(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool, hone_error *error) {
+hone_status hone__cpu_run_timed(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool,
+                                hone_error *error) {
     if (!ctx->node_ms)
         return hone__cpu_run_step(ctx, step, worker, pool, error);
     uint64_t start = hone__now_ns();
     hone_status status = hone__cpu_run_step(ctx, step, worker, pool, error);
-    const hone__cpu_step *done = &ctx->plan->steps[step];
-    ctx->node_ms[done->node] = hone__ms_since(start) + (done->adds_time ? ctx->node_ms[done->node] : 0.0);
+    ctx->step_ms[step] = hone__ms_since(start);
     return status;
 }
 
 static hone_status run_sequential(hone__exec_context *ctx, hone_error *error) {
     bool gives_back = !hone__cpu_is_planned(ctx->model) || ctx->plan->has_dynamic;
     gives_back &= ctx->model->config.use_mem_reuse;
+    hone__pool *pool = ctx->is_single ? NULL : ctx->model->intra;
     for (uint32_t i = 0; i < ctx->plan->n_steps; i++) {
-        HONE_TRY(run_timed(ctx, i, 0, ctx->model->intra, error));
+        HONE_TRY(hone__cpu_run_timed(ctx, i, 0, pool, error));
         if (gives_back)
             hone__cpu_free_after(ctx, i);
     }
     return HONE_OK;
 }
 
-/* One inter-op worker: takes ready steps until all are done. A step that is alone at its time gets the
- * intra-op threads; steps side by side get one thread each. */
-static void parallel_worker(void *arg, size_t task, int worker) {
-    hone__exec_context *ctx = arg;
-    (void)task;
-    pthread_mutex_lock(&ctx->lock);
-    while (ctx->n_done < ctx->plan->n_steps && ctx->status == HONE_OK) {
-        if (ctx->n_ready == 0) {
-            pthread_cond_wait(&ctx->wake, &ctx->lock);
-            continue;
-        }
-        uint32_t step = ctx->ready[--ctx->n_ready];
-        bool is_alone = ctx->n_running == 0 && ctx->n_ready == 0;
-        ctx->n_running++;
-        pthread_mutex_unlock(&ctx->lock);
-        hone_error error;
-        hone_error_clear(&error);
-        hone_status status = run_timed(ctx, step, worker, is_alone ? ctx->model->intra : NULL, &error);
-        pthread_mutex_lock(&ctx->lock);
-        ctx->n_running--;
-        ctx->n_done++;
-        if (status != HONE_OK && ctx->status == HONE_OK) {
-            ctx->status = status;
-            ctx->error = error;
-        }
-        const hone__cpu_step *done = &ctx->plan->steps[step];
-        for (size_t i = 0; i < done->n_followers; i++)
-            if (atomic_fetch_sub(&ctx->pending[done->followers[i]], 1) == 1)
-                ctx->ready[ctx->n_ready++] = done->followers[i];
-        if (ctx->n_ready > 1 || ctx->n_done == ctx->plan->n_steps || ctx->status != HONE_OK)
-            pthread_cond_broadcast(&ctx->wake);
-    }
-    pthread_mutex_unlock(&ctx->lock);
-}
-
-static hone_status run_parallel(hone__exec_context *ctx, hone_error *error) {
-    ctx->n_ready = ctx->n_done = 0;
-    ctx->n_running = 0;
-    ctx->status = HONE_OK;
-    for (size_t i = ctx->plan->n_steps; i-- > 0;) {
-        atomic_store(&ctx->pending[i], ctx->plan->steps[i].n_deps);
-        if (ctx->plan->steps[i].n_deps == 0)
-            ctx->ready[ctx->n_ready++] = (uint32_t)i;
-    }
-    hone__pool_run(ctx->model->inter, (size_t)hone__pool_threads(ctx->model->inter), parallel_worker, ctx);
-    if (ctx->status != HONE_OK && error)
-        *error = ctx->error;
-    return ctx->status;
+/* A node's time is that of its steps: reorderings count as its own. */
+static void sum_times(const hone__exec_context *ctx) {
+    memset(ctx->node_ms, 0, ctx->model->n_nodes * sizeof *ctx->node_ms);
+    for (size_t i = 0; i < ctx->plan->n_steps; i++)
+        ctx->node_ms[ctx->plan->steps[i].node] += ctx->step_ms[i];
 }
 
 static void set_arguments(hone__exec_context *ctx, const hone_tensor *const *inputs, hone_tensor *const *outputs) {
@@ -217,7 +178,11 @@ hone_status hone__cpu_context_run(hone__exec_context *ctx, const hone_tensor *co
                                   hone_error *error) {
     ctx->node_ms = node_ms;
     set_arguments(ctx, inputs, outputs);
-    hone_status status = ctx->model->inter ? run_parallel(ctx, error) : run_sequential(ctx, error);
+    hone__pool_enter(ctx->model->intra);
+    hone_status status = ctx->plan->n_phases ? hone__cpu_branches_run(ctx, error) : run_sequential(ctx, error);
+    hone__pool_leave(ctx->model->intra);
+    if (node_ms && status == HONE_OK)
+        sum_times(ctx);
     for (size_t i = 0; i < ctx->model->graph->n_outputs && status == HONE_OK; i++)
         if (!ctx->plan->output_in_place[i])
             status = deliver(ctx, i, outputs[i], &produced[i], error);

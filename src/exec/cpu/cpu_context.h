@@ -21,14 +21,17 @@ struct hone__exec_context {
     void **placed;              /* [n_buffers]: memory found at run time, or NULL */
     const hone_tensor **args;   /* inputs then outputs of all steps, one after the other */
     size_t *arg_begin;          /* [n_steps] */
-    atomic_uint *pending;       /* [n_steps]: ORT_PARALLEL, steps still to wait for */
-    uint32_t *ready;            /* [n_steps]: stack of steps that may run */
-    pthread_mutex_t lock;       /* of memory, in ORT_PARALLEL; and of the ready stack */
+    uint32_t *pending;          /* [n_steps]: ORT_PARALLEL, steps still to wait for */
+    uint32_t *ready;            /* [n_steps]: steps that may run */
+    bool *is_in_region;         /* [n_steps] */
+    double *step_ms;            /* [n_steps], of the run under way when it is timed */
+    pthread_mutex_t lock;       /* of memory, in ORT_PARALLEL; and of the region under way */
     pthread_cond_t wake;
     /* The run under way. */
     double *node_ms;
-    size_t n_ready, n_done;
-    int n_running;
+    bool is_single;                /* steps get one thread, to be timed so */
+    atomic_size_t n_ready, n_left; /* of a region: steps that may run, steps not yet done */
+    size_t n_sleepers;
     hone_status status;
     hone_error error;
 };
@@ -60,6 +63,10 @@ hone_status hone__cpu_run_kernel_now(const hone__cpu_node *entry, const hone__cp
                                      hone__pool *pool, hone_error *error);
 /* Runs one step; pool may be NULL. worker indexes scratch. cpu_step.c. */
 hone_status hone__cpu_run_step(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool, hone_error *error);
+
+/* The same, timed when the run is. */
+hone_status hone__cpu_run_timed(hone__exec_context *ctx, uint32_t step, int worker, hone__pool *pool,
+                                hone_error *error);
 
 hone_status hone__cpu_context_create(hone__exec_model *model, hone__exec_context **out, hone_error *error);
 void hone__cpu_context_destroy(hone__exec_context *ctx);

@@ -23,6 +23,7 @@ typedef struct hone__cpu_config {
     int n_threads;    /* threads that will run one node */
     hone__pool *pool; /* these threads; NULL: one */
     hone__conv_search conv_search;
+    bool force_branches;  /* tests: under ORT_PARALLEL branches run at once, whether that pays or not */
     bool force_blocked;   /* tests: every node that can runs on blocked tensors, whether that pays or not */
     size_t max_workspace; /* bytes; 32 MiB when cudnn_conv_use_max_workspace is false, else SIZE_MAX */
     bool tunable_enable;  /* use stored choices */

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "exec/cpu/cpu_branches.h"
 #include "exec/cpu/cpu_search.h"
 
 #include <assert.h>
@@ -535,10 +536,12 @@ static void place_outputs(builder *b) {
 
 static hone_status place_block(builder *b) {
     hone__exec_plan *plan = b->plan;
+    uint32_t n_times = plan->n_steps ? (uint32_t)plan->n_steps : 1, *depths = NULL;
+    if (b->choices->has_branches)
+        HONE_TRY(hone__cpu_branches_sort(plan, &depths, &n_times, b->error));
     plan->records = hone__arena_calloc(&plan->arena, plan->n_buffers, sizeof *plan->records);
     if (!plan->records)
         return hone__fail_memory(b->error, "the plan");
-    uint32_t n_steps = plan->n_steps ? (uint32_t)plan->n_steps : 1;
     for (size_t i = 0; i < plan->n_buffers; i++) {
         hone__cpu_buffer *buffer = &plan->buffers[i];
         if (buffer->place != HONE_PLACE_BLOCK && buffer->place != HONE_PLACE_RUNTIME)
@@ -548,10 +551,14 @@ static hone_status place_block(builder *b) {
         if (buffer->place != HONE_PLACE_BLOCK)
             continue;
         buffer->index = (uint32_t)plan->n_records;
-        plan->records[plan->n_records++] = (hone__mem_record){
-            .size = buffer->size, .first = buffer->first, .last = buffer->last < n_steps ? buffer->last : n_steps - 1};
+        const bool ends = buffer->last < plan->n_steps;
+        plan->records[plan->n_records++] = (hone__mem_record){.size = buffer->size,
+                                                              .first = depths ? depths[buffer->first] : buffer->first,
+                                                              .last = !ends    ? n_times - 1
+                                                                      : depths ? depths[buffer->last]
+                                                                               : buffer->last};
     }
-    return hone__mem_plan(plan->records, plan->n_records, n_steps, b->model->config.use_mem_reuse, &plan->memory,
+    return hone__mem_plan(plan->records, plan->n_records, n_times, b->model->config.use_mem_reuse, &plan->memory,
                           b->error);
 }
 
@@ -626,7 +633,7 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
     if (plan->layout.block)
         plan->n_ids = 2 * n_values;
     HONE_CHECK(build(&b));
-    if (model->inter)
+    if (b.choices->has_branches)
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
 cleanup:;
     /* On failure too: other plans may count on weights whose packing was put off by this one. */

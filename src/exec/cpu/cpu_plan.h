@@ -75,12 +75,15 @@ struct hone__exec_plan {
     hone__mem_result memory;
     size_t max_workspace;
     bool has_dynamic;
+    uint32_t *phase_steps, *phase_begin; /* cpu_branches.h: [n_steps], [n_phases + 1] */
+    size_t n_phases;                     /* 0: the steps run in order */
 };
 
 /* What a plan is made with. */
 typedef struct hone__cpu_choices {
     const uint8_t *ranks; /* [n_nodes], NULL: all 0 */
     hone__cpu_layout_mode layout;
+    bool has_branches;             /* steps in order of depth, linked: for cpu_branches.h */
     bool keeps;                    /* what was timed goes into the store */
     struct hone__cpu_trial *trial; /* NULL: the plan is there to stay */
 } hone__cpu_choices;

@@ -55,7 +55,7 @@ hone_status hone__pools_acquire(int n_threads, hone__pool **out, hone_error *err
 }
 
 hone_status hone__pools_acquire_inter(int n_threads, hone__pool **out, hone_error *error) {
-    return acquire(n_threads, 0, out, error);
+    return acquire(n_threads, SPIN_US, out, error);
 }
 
 void hone__pools_release(hone__pool *pool) {

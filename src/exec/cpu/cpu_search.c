@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strbuf.h"
-#include "exec/cpu/cpu_context.h"
+#include "exec/cpu/cpu_branches.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +45,7 @@ typedef struct search {
     size_t n_groups;
     uint8_t *ranks; /* [n_nodes]: those of the plan to be made */
     hone__cpu_layout_mode layout;
+    bool has_branches;
 } search;
 
 /* A plan and what it needs to run. */
@@ -106,7 +107,8 @@ static hone_status runner_init(const search *s, runner *r, hone_error *error) {
     memset(r, 0, sizeof *r);
     r->trial.id = ++g_trials;
     r->trial.model = s->model;
-    const hone__cpu_choices choices = {.ranks = s->ranks, .layout = s->layout, .trial = &r->trial};
+    const hone__cpu_choices choices = {
+        .ranks = s->ranks, .layout = s->layout, .has_branches = s->has_branches, .trial = &r->trial};
     HONE_CHECK(hone__cpu_plan_make(s->model, s->inputs, &choices, &r->plan, error));
     r->outputs = hone__calloc(n_out + 1, sizeof *r->outputs);
     r->produced = hone__calloc(n_out + 1, sizeof *r->produced);
@@ -337,6 +339,57 @@ static const char *describe(const group *g, hone__arena *arena) {
     return out;
 }
 
+/* ---- branches at once ---- */
+
+enum { STEP_RUNS = 3 };
+
+/* The least time of every step, on one thread or on all. */
+static bool time_steps(const search *s, runner *r, bool is_single, double *ms) {
+    r->ctx->is_single = is_single;
+    bool ok = true;
+    for (int run = 0; run <= STEP_RUNS && ok; run++) {
+        ok = run_once(s, r) >= 0.0;
+        for (size_t i = 0; i < r->plan->n_steps && ok && run; i++)
+            ms[i] = run == 1 || r->ctx->step_ms[i] < ms[i] ? r->ctx->step_ms[i] : ms[i];
+    }
+    r->ctx->is_single = false;
+    return ok;
+}
+
+/* A plan with regions that was faster than the plain one, for the caller to copy them from; or none, r->plan NULL. */
+static hone_status find_branches(search *s, runner *r, hone_error *error) {
+    const bool is_forced = s->model->cpu.force_branches;
+    runner plain;
+    memset(r, 0, sizeof *r);
+    HONE_TRY(runner_init(s, &plain, error)); /* what fails here fails without branches */
+    s->has_branches = true;
+    hone_error ignored;
+    hone_error_clear(&ignored);
+    bool wins = false;
+    if (runner_init(s, r, &ignored) == HONE_OK) {
+        double *one = hone__calloc(2 * r->plan->n_steps + 1, sizeof *one), *all = one ? one + r->plan->n_steps : NULL;
+        wins = one && time_steps(s, r, false, all) && time_steps(s, r, true, one) &&
+               hone__cpu_branches_cut(r->plan, one, all, hone__pool_threads(s->model->inter), is_forced, &ignored) ==
+                   HONE_OK &&
+               r->plan->n_phases > 0;
+        wins = wins && (is_forced || (in_turns(s, &plain, r) && beats(s, r, &plain, s->n_groups, FASTER)));
+        hone__free(one);
+        if (!wins)
+            runner_deinit(s, r);
+    }
+    s->has_branches = wins;
+    runner_deinit(s, &plain);
+    return HONE_OK;
+}
+
+static bool has_subgraphs(const hone__graph *graph) {
+    HONE_FOR_NODES(node, graph)
+    for (size_t i = 0; i < node->n_attrs; i++)
+        if (node->attrs[i].type == HONE_ATTR_GRAPH || node->attrs[i].type == HONE_ATTR_GRAPHS)
+            return true; /* what they read is not among their steps' ids */
+    return false;
+}
+
 /* ---- the layout in the store ---- */
 
 static uint64_t mix(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100000001B3u; }
@@ -431,6 +484,17 @@ static void describe_all(const search *s, hone__exec_plan *plan) {
             plan->steps[plan->node_step[i]].detail = describe(&s->groups[s->group_of[i]], &plan->arena);
 }
 
+static hone_status make_arrays(search *s, hone_error *error) {
+    const size_t n = s->model->n_nodes;
+    s->group_of = hone__arena_calloc(&s->arena, n + 1, sizeof *s->group_of);
+    s->ranks = hone__arena_calloc(&s->arena, n + 1, sizeof *s->ranks);
+    if (!s->group_of || !s->ranks)
+        return hone__fail_memory(error, "timing alternatives");
+    for (size_t i = 0; i < n; i++)
+        s->group_of[i] = NO_GROUP;
+    return HONE_OK;
+}
+
 hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *const *inputs, hone__exec_plan **out,
                                   hone_error *error) {
     const hone__cpu_config *config = &model->cpu;
@@ -438,29 +502,33 @@ hone_status hone__cpu_plan_create(hone__exec_model *model, const hone_tensor *co
     const bool has_layout = stored_layout(&s);
     const bool is_timed =
         config->conv_search == HONE_CONV_EXHAUSTIVE || (config->tunable_enable && config->tunable_tuning);
-    if (!is_timed || !has_data(model, inputs))
+    if ((!is_timed && !model->inter) || !has_data(model, inputs))
         return hone__cpu_plan_make(model, inputs, &(hone__cpu_choices){.layout = s.layout}, out, error);
     *out = NULL;
     hone_status status = HONE_OK;
+    runner branches = {.plan = NULL};
     hone__arena_init(&s.arena);
-    s.group_of = hone__arena_calloc(&s.arena, model->n_nodes + 1, sizeof *s.group_of);
-    s.ranks = hone__arena_calloc(&s.arena, model->n_nodes + 1, sizeof *s.ranks);
-    if (!s.group_of || !s.ranks) {
-        status = hone__fail_memory(error, "timing alternatives");
-        goto cleanup;
-    }
-    for (size_t i = 0; i < model->n_nodes; i++)
-        s.group_of[i] = NO_GROUP;
     pthread_mutex_lock(&g_searching);
-    status = run_search(&s, has_layout, error);
-    pthread_mutex_unlock(&g_searching);
-    if (status != HONE_OK)
-        goto cleanup;
+    HONE_CHECK(make_arrays(&s, error));
+    if (is_timed)
+        HONE_CHECK(run_search(&s, has_layout, error));
     set_ranks(&s, -1);
-    const hone__cpu_choices choices = {.ranks = s.ranks, .layout = s.layout, .keeps = true};
+    if (model->inter && !has_subgraphs(model->graph))
+        HONE_CHECK(find_branches(&s, &branches, error));
+    const hone__cpu_choices choices = {
+        .ranks = s.ranks, .layout = s.layout, .keeps = is_timed, .has_branches = s.has_branches};
     HONE_CHECK(hone__cpu_plan_make(model, inputs, &choices, out, error));
     describe_all(&s, *out);
+    if (branches.plan && branches.plan->n_steps == (*out)->n_steps)
+        status = hone__cpu_branches_copy(branches.plan, *out, error);
+    if (status != HONE_OK) {
+        hone__cpu_plan_destroy(*out);
+        *out = NULL;
+    }
 cleanup:
+    if (branches.plan)
+        runner_deinit(&s, &branches);
+    pthread_mutex_unlock(&g_searching);
     hone__arena_deinit(&s.arena);
     return status;
 }
