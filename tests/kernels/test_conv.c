@@ -304,7 +304,7 @@ static void test_activations(void **state) {
     (void)state;
     static const shape S = {1, 16, 9, 9, 19, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     static const char *const NAMES[] = {
-        "direct", "implicit_gemm", "winograd_f43", "winograd_f23_fused", "winograd_f43_lean", "blocked_direct"};
+        "direct", "implicit_gemm", "winograd_f43", "winograd_f23_lean", "winograd_f43_lean", "blocked_direct"};
     uint32_t isas[3];
     size_t n_isas = isa_list(isas);
     hone__conv_desc d = make_desc(&S);

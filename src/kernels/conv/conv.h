@@ -9,9 +9,10 @@
  *
  * Accuracy. The project allows outputs to differ by 1e-5*max(1, max|b|) + 1e-3*|b|. Largest error of one layer in units
  * of that, measured by bench/bench_conv over the layers of bench/shapes/conv.txt with uniform random inputs and
- * weights: direct, GEMM forms and depthwise 0.08; F(2,3) 0.1; F(4,3) 0.1 up to 256 channels, 0.32 at 512; F(6,3) 0.7 at
- * 64 channels, 0.96 at 128 and 1.25 at 512, so that it is applied up to 128 channels only and the cost model wants it
- * to be 10 % faster. Tests bound the same in units of fp32 epsilon times the sum of magnitudes.
+ * weights: direct, GEMM forms and depthwise 0.08; F(2,3) 0.1; F(4,3) 0.15; F(6,3) 0.58, reached at 64 channels as at
+ * 512, because products are summed in chunks of at most 64 channels (in one go it would be 0.96 at 128 and 1.25 at
+ * 512). So F(6,3) is applied up to 512 channels, where the cost model finds it more than 2 % faster than F(4,3). Tests
+ * bound the same in units of fp32 epsilon times the sum of magnitudes.
  *
  * 1-D convolutions are 2-D ones with h = r = 1. Kernels never read outside x, z, w and never write outside y
  * and the stated workspace. */
@@ -67,33 +68,31 @@ typedef struct hone__conv_direct_plan {
     size_t scratch;
 } hone__conv_direct_plan;
 
-/* Winograd and FFT: transform, one GEMM per frequency, transform back. */
+/* FFT: transform, one GEMM per frequency, transform back; conv_spectral.c. */
 typedef struct hone__conv_spectral_plan {
     size_t tile_h, tile_w; /* input tile */
     size_t out_h, out_w;   /* output tile */
     size_t n_freq;
-    size_t depth, width;              /* GEMM sizes per frequency: c and k padded to vectors, doubled for FFT */
+    size_t depth, width;              /* GEMM sizes per frequency: c and k padded to vectors, doubled */
     size_t n_nblock;                  /* weight blocks across width */
     size_t tiles_h, tiles_w, n_tiles; /* per image; all images */
-    bool is_fused, is_fft;
-    size_t block_tiles;               /* tiles per task */
-    size_t n_block, n_kchunk, kchunk; /* tasks; output channels per chunk in units of blocks */
+    size_t block_tiles, n_block;      /* tiles per task; tasks */
     size_t scratch;                   /* floats per thread */
-    size_t fft_scratch;
 } hone__conv_spectral_plan;
 
-/* Winograd with weights transformed while they are used; conv_winograd.c. */
+/* conv_winograd.c */
 typedef struct hone__conv_winograd_plan {
+    bool is_lean;             /* weights are transformed while they are used */
     size_t tile, out, n_freq; /* sides of the input and output tile; tile*tile */
     size_t depth;             /* input channels, padded to vectors */
-    size_t chunk;             /* input channels whose weights are transformed at once */
+    size_t chunk, n_chunk;    /* input channels whose products are summed at once */
     size_t n_kblock;          /* blocks of two vectors of output channels */
     size_t tiles_h, tiles_w, n_tiles;
-    size_t group_tiles, n_group; /* tiles that share V; groups */
-    size_t n_split, split_tiles; /* tasks of a group and block of channels; tiles in each */
-    size_t block_tiles;          /* tiles that share M */
-    size_t v_ld, v_fs, m_ld, m_fs, u_fs;
-    size_t v_size, scratch; /* floats: V, and a thread's M and U */
+    size_t band_tiles, n_band; /* a task: tiles times */
+    size_t n_jpart, n_part;    /* blocks of output channels */
+    size_t v_fs, m_fs, u_fs;   /* floats between frequencies */
+    size_t v_size, scratch;    /* floats of V and of a thread's memory */
+    double cost;               /* estimate, in vector multiply-adds of the slowest thread */
 } hone__conv_winograd_plan;
 
 typedef struct hone__conv_depthwise_plan {

@@ -94,42 +94,21 @@ static double blocked_depthwise_cost(const hone__conv_plan *plan) {
     return (double)(d->n * p->n_panel * d->oh * d->ow) * ((double)(d->r * d->s) * 1.3 + 6.0);
 }
 
+/* FFT; per frequency and vector 24 for a transform. */
 static double spectral_cost(const hone__conv_plan *plan, double *cache) {
     const hone__conv_spectral_plan *p = &plan->spectral;
     const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
     const double c_vec = (double)p->depth / vw, k_vec = (double)p->width / vw;
-    /* Per frequency and vector; without transposition less. */
-    const bool is_blocked = plan->desc.layout == HONE_CONV_LAYOUT_BLOCKED;
-    const double in = p->is_fft ? 24.0 : is_blocked ? 8.0 : 11.0, out = p->is_fft ? 24.0 : is_blocked ? 5.0 : 7.0;
-    const double block = p->is_fused ? (double)p->block_tiles : (double)hone__min_size(p->n_tiles, 64);
+    const double block = (double)hone__min_size(p->n_tiles, 64);
     const double few = block >= 6.0 ? 1.0 : 6.0 / block; /* short tiles wait for the weights */
-    if (!p->is_fused)
-        *cache += tiles * freq * 8.0 * ((double)p->depth + (double)p->width);
-    double fma = tiles * freq * (double)p->depth * k_vec * few / 0.85;
-    fma += tiles * freq * (in * c_vec * (double)(p->is_fused ? p->n_kchunk : 1) + out * k_vec);
-    /* F(6,3) costs accuracy and a lot of memory: it must be clearly faster. */
-    return p->tile_h == 8 && !p->is_fft ? 1.1 * fma : fma;
+    *cache += tiles * freq * 8.0 * ((double)p->depth + (double)p->width);
+    return tiles * freq * ((double)p->depth * k_vec * few / 0.85 + 24.0 * (c_vec + k_vec));
 }
 
-static double winograd_cost(const hone__conv_plan *plan, double *cache) {
+static double winograd_cost(const hone__conv_plan *plan) {
     const hone__conv_winograd_plan *p = &plan->winograd;
-    const hone__conv_desc *d = &plan->desc;
-    const double vw = (double)plan->ops->vw, tiles = (double)p->n_tiles, freq = (double)p->n_freq;
-    const double c_vec = (double)p->depth / vw, k_vec = (double)hone__conv_ceil(d->k, plan->ops->vw);
-    /* Times that the weights are transformed, each at about 3 operations a frequency. */
-    const double blocks = p->chunk >= d->c
-                              ? (double)(p->n_group * p->n_split)
-                              : (double)p->n_group * (double)hone__conv_ceil(p->group_tiles, p->block_tiles);
-    const double rows = (double)hone__min_size(p->block_tiles, plan->ops->cv_mr),
-                 few = rows >= 6.0 ? 1.0 : 0.55 + 2.7 / rows;
-    double fma = tiles * freq * (double)d->c * k_vec * few / 0.85;
-    /* The store of a transformed vector, and the nine taps that come from memory. */
-    fma += blocks * (3.4 * freq + 60.0) * (double)d->c * k_vec;
-    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED; /* nothing is transposed */
-    fma += tiles * freq * ((is_blocked ? 8.0 : 11.0) * c_vec + (is_blocked ? 5.0 : 7.0) * k_vec);
-    *cache += tiles * freq * 4.0 * (double)p->depth * (1.0 + 0.25 * (double)p->n_kblock);
-    /* F(6,3) costs accuracy: it must be clearly faster. */
-    return p->tile == 8 ? 1.1 * fma : fma;
+    /* F(6,3) costs accuracy: it must be faster. */
+    return p->cost * (double)plan->n_threads * (p->tile == 8 ? 1.02 : 1.0);
 }
 
 double hone__conv_cost(const hone__conv_plan *plan) {
@@ -148,7 +127,7 @@ double hone__conv_cost(const hone__conv_plan *plan) {
     else if (plan->algo->plan == hone__conv_blocked_dw_plan_fill)
         fma = blocked_depthwise_cost(plan);
     else if (plan->algo->plan == hone__conv_winograd_plan_fill)
-        fma = winograd_cost(plan, &cache);
+        fma = winograd_cost(plan);
     else
         fma = spectral_cost(plan, &cache);
     /* Weights that grow count as memory of the session too: they must be clearly faster. */

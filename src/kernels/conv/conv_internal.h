@@ -51,10 +51,10 @@ void hone__conv_direct_run(const hone__conv_args *args, size_t phase, size_t tas
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd63_applicable(const hone__conv_desc *desc);
-bool hone__conv_winograd_small_applicable(const hone__conv_desc *desc);
 bool hone__conv_winograd_plan_fill(hone__conv_plan *plan);
 void hone__conv_winograd_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed);
 size_t hone__conv_winograd_tasks(const hone__conv_plan *plan, size_t phase);
+double hone__conv_winograd_cost(const hone__conv_plan *plan); /* vector multiply-adds of the slowest thread */
 void hone__conv_winograd_run(const hone__conv_args *args, size_t phase, size_t task, int thread);
 bool hone__conv_fft_applicable(const hone__conv_desc *desc);
 bool hone__conv_spectral_plan_fill(hone__conv_plan *plan);

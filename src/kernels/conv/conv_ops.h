@@ -99,13 +99,14 @@ struct hone__conv_ops {
                        const int32_t *pixel_offset, const uint8_t *is_run, const uint16_t *mask, size_t mask_stride,
                        size_t n_vec, float *dst);
 
-    /* Winograd of output tile m (2, 4, 6): v[freq*fs + lane], patch of one vector of channels. */
-    void (*winograd_in)(int m, const hone__conv_patch *patch, float *v, size_t fs);
+    /* Winograd of output tile m (2, 4, 6): v[freq*fs + lane], patch of one vector of channels; the next one
+     * called for goes to v + next. */
+    void (*winograd_in)(int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next);
     /* Writes rows x cols (<= m) pixels of n_c channels at y (and reads z there); ld: floats in a row. */
     void (*winograd_out)(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
                          const hone__conv_out *out);
     /* The same on the blocked layout: x, y and z are a block of channels. */
-    void (*winograd_in_blocked)(int m, const hone__conv_patch *patch, float *v, size_t fs);
+    void (*winograd_in_blocked)(int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next);
     void (*winograd_out_blocked)(int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols, size_t ld,
                                  const hone__conv_out *out);
     void (*winograd_pack)(size_t t, const double (*g)[3], const hone_f32_unaligned *w, size_t k_stride, size_t n_k,

@@ -1,16 +1,15 @@
-/* Winograd and FFT convolutions: the input is transformed tile by tile, one GEMM per frequency multiplies
- * with transformed weights over channels, and the products are transformed back. All three steps keep channels in
- * vectors. Non-fused rows do the steps one after the other over the whole layer (three phases, large buffers, best for
- * few tiles and many channels); fused rows take a block of tiles through all steps while it is in cache.
+/* FFT convolutions: the input is transformed tile by tile, one GEMM per frequency multiplies with transformed weights
+ * over channels, and the products are transformed back. All three steps keep channels in vectors; they run one after
+ * the other over the whole layer (three phases).
  *
  * Buffers, per frequency f (strides padded by a vector against cache-set conflicts):
- *   V[f][tile][depth]   transformed input; depth = channels, for FFT real parts then imaginary parts
- *   U[block][f][depth][up to 2 vectors]   weights
- *   M[f][tile][width]   products; for FFT each block is one vector of real and one of imaginary parts.
+ *   V[f][tile][depth]   transformed input; depth: real parts of the channels, then imaginary parts
+ *   U[block][f][depth][2 vectors]   weights
+ *   M[f][tile][width]   products; each block is one vector of real and one of imaginary parts.
  * A complex product is four real ones, done as a GEMM of doubled depth and width. */
 #include "kernels/conv/conv_internal.h"
 
-enum { L2_FLOATS = 128 * 1024, GEMM_TILES = 8 };
+enum { GEMM_TILES = 8 };
 
 bool hone__conv_fft_applicable(const hone__conv_desc *d) {
     return d->layout == HONE_CONV_LAYOUT_NCHW && d->stride_h == 1 && d->stride_w == 1 && d->dil_h == 1 &&
@@ -31,96 +30,61 @@ static size_t fft_side(size_t kernel) {
     return kernel <= 5 ? 16 : pow2_at_least(kernel * 3);
 }
 
-/* variant: Winograd output tile 2, 4, 6, plus 100 when fused; FFT: -1 tiled, -2 whole image. */
+/* variant: -1 tiled, -2 whole image. */
 static void spectral_tile(const hone__conv_plan *plan, hone__conv_spectral_plan *p) {
     const hone__conv_desc *d = &plan->desc;
     const int variant = plan->algo->variant;
-    p->is_fft = variant < 0;
-    p->is_fused = variant > 100;
-    if (p->is_fft) {
-        p->tile_h = variant == -1 ? fft_side(d->r) : pow2_at_least(d->oh + d->r - 1);
-        p->tile_w = variant == -1 ? fft_side(d->s) : pow2_at_least(d->ow + d->s - 1);
-        p->tile_w = hone__max_size(p->tile_w, 4); /* rows are loaded four pixels at a time */
-        p->n_freq = p->tile_h * (p->tile_w / 2 + 1);
-    } else {
-        p->tile_h = p->tile_w = (size_t)(variant % 100) + 2;
-        p->n_freq = p->tile_h * p->tile_w;
-    }
+    p->tile_h = variant == -1 ? fft_side(d->r) : pow2_at_least(d->oh + d->r - 1);
+    p->tile_w = variant == -1 ? fft_side(d->s) : pow2_at_least(d->ow + d->s - 1);
+    p->tile_w = hone__max_size(p->tile_w, 4); /* rows are loaded four pixels at a time */
+    p->n_freq = p->tile_h * (p->tile_w / 2 + 1);
     p->out_h = p->tile_h - d->r + 1;
     p->out_w = p->tile_w - d->s + 1;
 }
 
 static size_t freq_stride(size_t tiles, size_t lanes, size_t vw) { return tiles * (lanes + vw) + vw; }
 
-static void spectral_split(const hone__conv_plan *plan, hone__conv_spectral_plan *p) {
-    const size_t vw = plan->ops->vw, mr = plan->ops->cv_mr, threads = (size_t)plan->n_threads;
-    if (p->is_fused) {
-        size_t fit = L2_FLOATS / (p->n_freq * (p->depth + 2 * vw));
-        size_t block = hone__max_size(mr, fit / mr * mr);
-        while (block > mr && hone__conv_ceil(p->n_tiles, block) < 3 * threads)
-            block -= mr;
-        p->n_block = hone__conv_ceil(p->n_tiles, block);
-        p->block_tiles = hone__conv_ceil(p->n_tiles, p->n_block);
-        size_t chunks = 1;
-        if (threads > 1 && p->n_block < 2 * threads)
-            chunks = hone__min_size(hone__conv_ceil(2 * threads, p->n_block), p->n_nblock);
-        p->kchunk = hone__conv_ceil(p->n_nblock, chunks);
-        p->n_kchunk = hone__conv_ceil(p->n_nblock, p->kchunk);
-    } else {
-        p->n_block = hone__conv_ceil(p->n_tiles, mr * GEMM_TILES);
-        p->block_tiles = hone__conv_ceil(p->n_tiles, p->n_block);
-        p->kchunk = p->n_nblock;
-        p->n_kchunk = 1;
-    }
-}
-
 bool hone__conv_spectral_plan_fill(hone__conv_plan *plan) {
     const hone__conv_desc *d = &plan->desc;
     hone__conv_spectral_plan *p = &plan->spectral;
     const size_t vw = plan->ops->vw;
     spectral_tile(plan, p);
-    if (p->is_fft && (p->tile_h > HONE_CONV_FFT_MAX || p->tile_w > HONE_CONV_FFT_MAX))
+    if (p->tile_h > HONE_CONV_FFT_MAX || p->tile_w > HONE_CONV_FFT_MAX)
         return false;
-    const size_t c_vec = hone__conv_ceil(d->c, vw), k_vec = hone__conv_ceil(d->k, vw), parts = p->is_fft ? 2 : 1;
-    p->depth = c_vec * vw * parts;
-    p->width = k_vec * vw * parts;
+    const size_t c_vec = hone__conv_ceil(d->c, vw), k_vec = hone__conv_ceil(d->k, vw);
+    p->depth = c_vec * vw * 2;
+    p->width = k_vec * vw * 2;
     p->n_nblock = hone__conv_ceil(p->width, 2 * vw);
     p->tiles_h = hone__conv_ceil(d->oh, p->out_h);
     p->tiles_w = hone__conv_ceil(d->ow, p->out_w);
     if (!hone__conv_product(p->tiles_h, p->tiles_w, d->n, 1, &p->n_tiles))
         return false;
-    spectral_split(plan, p);
-    if (p->is_fft) {
-        const size_t big = hone__max_size(p->tile_h, p->tile_w);
-        p->fft_scratch = (p->tile_h * p->tile_w + 2 * (p->tile_h + 1) * (p->tile_w / 2 + 1) + 4 * big) * vw;
-        /* Room for the twiddles of rows, then of columns. */
-        plan->table_size = hone__round_up((p->tile_w + hone__max_size(p->tile_h, 2)) * 4, 64);
-    }
+    p->n_block = hone__conv_ceil(p->n_tiles, plan->ops->cv_mr * GEMM_TILES);
+    p->block_tiles = hone__conv_ceil(p->n_tiles, p->n_block);
+    const size_t big = hone__max_size(p->tile_h, p->tile_w);
+    p->scratch = hone__round_up((p->tile_h * p->tile_w + 2 * (p->tile_h + 1) * (p->tile_w / 2 + 1) + 4 * big) * vw, 16);
+    /* Room for the twiddles of rows, then of columns. */
+    plan->table_size = hone__round_up((p->tile_w + hone__max_size(p->tile_h, 2)) * 4, 64);
     size_t floats, v, m;
     if (!hone__conv_product(p->n_freq, p->depth, p->width, 1, &floats) ||
         !hone__conv_bytes(floats, &plan->packed_size) || plan->packed_size > (size_t)512 << 20)
         return false; /* that much of transformed weights serves nobody */
-    const size_t tiles = p->is_fused ? p->block_tiles : p->n_tiles;
-    const size_t m_lanes = p->is_fused ? 2 * vw : p->width;
-    if (!hone__conv_product(tiles + 1, p->depth + 2 * vw, p->n_freq, 1, &v) ||
-        !hone__conv_product(tiles + 1, m_lanes + 2 * vw, p->n_freq, 1, &m) || v > SIZE_MAX / 16 || m > SIZE_MAX / 16)
+    if (!hone__conv_product(p->n_tiles + 1, p->depth + 2 * vw, p->n_freq, 1, &v) ||
+        !hone__conv_product(p->n_tiles + 1, p->width + 2 * vw, p->n_freq, 1, &m) || v > SIZE_MAX / 16 ||
+        m > SIZE_MAX / 16)
         return false;
-    v = p->n_freq * freq_stride(tiles, p->depth, vw);
-    m = p->n_freq * freq_stride(tiles, m_lanes, vw);
-    p->scratch = hone__round_up(p->fft_scratch + (p->is_fused ? v + m : 0), 16);
+    v = p->n_freq * freq_stride(p->n_tiles, p->depth, vw);
+    m = p->n_freq * freq_stride(p->n_tiles, p->width, vw);
     if (!hone__conv_product(p->scratch, (size_t)plan->n_threads, 1, 1, &floats) ||
-        !hone__add_size(floats, p->is_fused ? 0 : hone__round_up(v, 16) + m, &floats))
+        !hone__add_size(floats, hone__round_up(v, 16) + m, &floats))
         return false;
-    plan->n_phases = p->is_fused ? 1 : 3;
-    plan->pack_key = (uint64_t)(p->is_fft ? HONE_CONV_KEY_FFT : HONE_CONV_KEY_WINOGRAD) << 56 |
-                     (uint64_t)p->tile_h << 28 | p->tile_w;
+    plan->n_phases = 3;
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_FFT << 56 | (uint64_t)p->tile_h << 28 | p->tile_w;
     return hone__conv_bytes(floats, &plan->workspace_size);
 }
 
 size_t hone__conv_spectral_tasks(const hone__conv_plan *plan, size_t phase) {
     const hone__conv_spectral_plan *p = &plan->spectral;
-    if (p->is_fused)
-        return p->n_block * p->n_kchunk;
     if (phase == 1)
         return p->n_freq * p->n_block;
     return plan->desc.n * p->tiles_h;
@@ -141,15 +105,13 @@ typedef struct spectral_run {
 static spectral_run spectral_begin(const hone__conv_args *args, int thread) {
     const hone__conv_plan *plan = args->plan;
     const hone__conv_spectral_plan *p = &plan->spectral;
-    const size_t vw = plan->ops->vw, tiles = p->is_fused ? p->block_tiles : p->n_tiles;
-    spectral_run run = {args, plan, p, NULL, NULL, p->depth + vw, (p->is_fused ? 2 * vw : p->width) + vw, 0, 0, NULL};
-    run.v_fs = freq_stride(tiles, p->depth, vw);
-    run.m_fs = freq_stride(tiles, run.m_ld - vw, vw);
+    const size_t vw = plan->ops->vw;
     float *own = (float *)args->workspace + (size_t)thread * p->scratch;
-    float *shared = (float *)args->workspace + (size_t)plan->n_threads * p->scratch;
-    run.fft = own;
-    run.v = p->is_fused ? own + p->fft_scratch : shared;
-    run.m = run.v + (p->is_fused ? p->n_freq * run.v_fs : hone__round_up(p->n_freq * run.v_fs, 16));
+    spectral_run run = {args, plan, p, NULL, NULL, p->depth + vw, p->width + vw, 0, 0, own};
+    run.v_fs = freq_stride(p->n_tiles, p->depth, vw);
+    run.m_fs = freq_stride(p->n_tiles, p->width, vw);
+    run.v = (float *)args->workspace + (size_t)plan->n_threads * p->scratch;
+    run.m = run.v + hone__round_up(p->n_freq * run.v_fs, 16);
     return run;
 }
 
@@ -166,16 +128,8 @@ static void transform_in(const spectral_run *r, size_t index, size_t slot, size_
                               (ptrdiff_t)(th * p->out_h) - (ptrdiff_t)d->pad_top,
                               (ptrdiff_t)(tw * p->out_w) - (ptrdiff_t)d->pad_left,
                               hone__min_size(ops->vw, d->c - c0)};
-    float *v = r->v + slot * r->v_ld + c0;
-    if (d->layout == HONE_CONV_LAYOUT_BLOCKED) {
-        patch.x = r->args->x + (n * hone__conv_ceil(d->c, ops->vw) * ops->vw + c0) * d->h * d->w;
-        ops->winograd_in_blocked(r->plan->algo->variant % 100, &patch, v, r->v_fs);
-        return;
-    }
-    if (p->is_fft)
-        ops->fft_in(p->tile_h, p->tile_w, r->args->table, &patch, v, r->v_fs, p->depth / 2, r->fft);
-    else
-        ops->winograd_in(r->plan->algo->variant % 100, &patch, v, r->v_fs);
+    ops->fft_in(p->tile_h, p->tile_w, r->args->table, &patch, r->v + slot * r->v_ld + c0, r->v_fs, p->depth / 2,
+                r->fft);
 }
 
 /* Row `slot` of M, lanes from `lane`, into channels [k0, k0+vw) of tile `index`. */
@@ -186,19 +140,11 @@ static void transform_out(const spectral_run *r, size_t index, size_t slot, size
     const size_t tw = index % p->tiles_w, th = index / p->tiles_w % p->tiles_h, n = index / p->tiles_w / p->tiles_h;
     const size_t oh = th * p->out_h, ow = tw * p->out_w, n_c = hone__min_size(ops->vw, d->k - k0);
     const size_t rows = hone__min_size(p->out_h, d->oh - oh), cols = hone__min_size(p->out_w, d->ow - ow);
-    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED;
-    const size_t at =
-        is_blocked ? (n * hone__conv_ceil(d->k, ops->vw) * ops->vw + k0) * d->oh * d->ow + (oh * d->ow + ow) * ops->vw
-                   : ((n * d->k + k0) * d->oh + oh) * d->ow + ow;
+    const size_t at = ((n * d->k + k0) * d->oh + oh) * d->ow + ow;
     const hone__conv_args *a = r->args;
     hone__conv_out out = {a->bias ? a->bias + k0 : NULL, a->z ? a->z + at : NULL, a->y + at, d->oh * d->ow, &d->act};
-    const float *m = r->m + slot * r->m_ld + lane;
-    if (is_blocked)
-        ops->winograd_out_blocked(r->plan->algo->variant % 100, m, r->m_fs, n_c, rows, cols, d->ow, &out);
-    else if (p->is_fft)
-        ops->fft_out(p->tile_h, p->tile_w, a->table, m, r->m_fs, ops->vw, n_c, rows, cols, d->ow, &out, r->fft);
-    else
-        ops->winograd_out(r->plan->algo->variant % 100, m, r->m_fs, n_c, rows, cols, d->ow, &out);
+    ops->fft_out(p->tile_h, p->tile_w, a->table, r->m + slot * r->m_ld + lane, r->m_fs, ops->vw, n_c, rows, cols, d->ow,
+                 &out, r->fft);
 }
 
 /* Products of frequency f, weight block j, tiles [t0, t0+n) of the buffers. */
@@ -215,34 +161,8 @@ static void multiply(const spectral_run *r, size_t f, size_t j, size_t t0, size_
     }
 }
 
-static void run_fused(const hone__conv_args *args, size_t task, int thread) {
-    const spectral_run r = spectral_begin(args, thread);
-    const hone__conv_spectral_plan *p = r.p;
-    const size_t vw = r.plan->ops->vw, chunk = task % p->n_kchunk, t0 = task / p->n_kchunk * p->block_tiles;
-    if (t0 >= p->n_tiles)
-        return;
-    const size_t n = hone__min_size(p->block_tiles, p->n_tiles - t0);
-    for (size_t c0 = 0; c0 < r.plan->desc.c; c0 += vw)
-        for (size_t t = 0; t < n; t++)
-            transform_in(&r, t0 + t, t, c0);
-    for (size_t j = chunk * p->kchunk; j < hone__min_size(p->n_nblock, (chunk + 1) * p->kchunk); j++) {
-        for (size_t f = 0; f < p->n_freq; f++)
-            multiply(&r, f, j, 0, n, 0);
-        const size_t per_block = p->is_fft ? 1 : 2;
-        for (size_t i = 0; i < per_block; i++) {
-            const size_t k0 = (j * per_block + i) * vw;
-            for (size_t t = 0; t < n && k0 < r.plan->desc.k; t++)
-                transform_out(&r, t0 + t, t, i * vw, k0);
-        }
-    }
-}
-
 void hone__conv_spectral_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
     const hone__conv_spectral_plan *p = &args->plan->spectral;
-    if (p->is_fused) {
-        run_fused(args, task, thread);
-        return;
-    }
     const spectral_run r = spectral_begin(args, thread);
     const size_t vw = r.plan->ops->vw, row = task * p->tiles_w;
     if (phase == 1) {
@@ -258,6 +178,6 @@ void hone__conv_spectral_run(const hone__conv_args *args, size_t phase, size_t t
     } else {
         for (size_t k0 = 0; k0 < r.plan->desc.k; k0 += vw)
             for (size_t t = row; t < row + p->tiles_w; t++)
-                transform_out(&r, t, t, p->is_fft ? 2 * k0 : k0, k0);
+                transform_out(&r, t, t, 2 * k0, k0);
     }
 }

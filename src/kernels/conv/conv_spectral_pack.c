@@ -1,29 +1,9 @@
-/* Transformed weights of Winograd and FFT convolutions, and the FFT's twiddles. Done once per layer, in
- * double precision. Layout: U[block][f][depth][vectors*vw], see conv_spectral.c. */
+/* Transformed weights of FFT convolutions, and the twiddles. Done once per layer, in double precision. Layout:
+ * U[block][f][depth][vectors*vw], see conv_spectral.c. */
 #include "kernels/conv/conv_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-/* G of F(m,3), t x 3 (Lavin and Gray; see conv_winograd_impl.h for the points). */
-static const double G2[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-/* Points 0, a, -a, b, -b with a = 5/8, b = 3/2: row p is (1, p, p^2) over the product of p's distances to the others.
- */
-#define A_ (5. / 8)
-#define B_ (3. / 2)
-#define NA_ (2 * A_ * A_ * (A_ * A_ - B_ * B_))
-#define NB_ (2 * B_ * B_ * (B_ * B_ - A_ * A_))
-static const double G4[6][3] = {{1 / (A_ * A_ * B_ * B_), 0, 0},    {1 / NA_, A_ / NA_, A_ *A_ / NA_},
-                                {1 / NA_, -A_ / NA_, A_ *A_ / NA_}, {1 / NB_, B_ / NB_, B_ *B_ / NB_},
-                                {1 / NB_, -B_ / NB_, B_ *B_ / NB_}, {0, 0, 1}};
-static const double G6[8][3] = {{1, 0, 0},
-                                {-2. / 9, -2. / 9, -2. / 9},
-                                {-2. / 9, 2. / 9, -2. / 9},
-                                {1. / 90, 1. / 45, 2. / 45},
-                                {1. / 90, -1. / 45, 2. / 45},
-                                {32. / 45, 16. / 45, 8. / 45},
-                                {32. / 45, -16. / 45, 8. / 45},
-                                {0, 0, 1}};
 
 /* Address of U at (frequency, depth row, column of width). */
 static float *u_at(const hone__conv_plan *plan, float *packed, size_t f, size_t row, size_t column) {
@@ -31,22 +11,6 @@ static float *u_at(const hone__conv_plan *plan, float *packed, size_t f, size_t 
     const size_t vw = plan->ops->vw, nr = 2 * vw, j = column / nr;
     const size_t width = hone__min_size(2, p->width / vw - 2 * j) * vw;
     return packed + j * p->n_freq * p->depth * nr + (f * p->depth + row) * width + column % nr;
-}
-
-static void pack_winograd(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
-    const hone__conv_desc *d = &plan->desc;
-    const hone__conv_spectral_plan *p = &plan->spectral;
-    const size_t t = p->tile_h, vw = plan->ops->vw, nr = 2 * vw;
-    const double(*g)[3] = t == 4 ? G2 : t == 6 ? G4 : G6;
-    for (size_t j = 0; j < p->n_nblock; j++) {
-        const size_t width = hone__min_size(2, p->width / vw - 2 * j) * vw;
-        float *block = packed + j * p->n_freq * p->depth * nr;
-        for (size_t c = 0; c < d->c; c++)
-            plan->ops->winograd_pack(t, g, w + (j * nr * d->c + c) * 9, d->c * 9, hone__min_size(width, d->k - j * nr),
-                                     width, block + c * width, p->depth * width);
-        for (size_t f = 0; f < p->n_freq && d->c < p->depth; f++) /* channels that only fill a vector */
-            memset(block + (f * p->depth + d->c) * width, 0, (p->depth - d->c) * width * sizeof(float));
-    }
 }
 
 static const double PI = 3.14159265358979323846;
@@ -104,10 +68,6 @@ static void pack_fft_kernel(const hone__conv_plan *plan, const roots *t, const h
 
 void hone__conv_spectral_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
     const hone__conv_desc *d = &plan->desc;
-    if (!plan->spectral.is_fft) {
-        pack_winograd(plan, w, packed);
-        return;
-    }
     memset(packed, 0, plan->packed_size);
     roots t;
     for (size_t i = 0; i < plan->spectral.tile_h; i++)

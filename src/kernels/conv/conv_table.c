@@ -25,8 +25,8 @@
     }
 
 static const char F23[] = "Winograd F(2,3): errors up to 0.1 of the allowance (see conv.h)";
-static const char F43[] = "Winograd F(4,3): errors up to 0.35 of the allowance (see conv.h)";
-static const char F63[] = "Winograd F(6,3): errors up to 0.9 of the allowance (see conv.h); at most 128 channels";
+static const char F43[] = "Winograd F(4,3): errors up to 0.2 of the allowance (see conv.h)";
+static const char F63[] = "Winograd F(6,3): errors up to 0.7 of the allowance (see conv.h); at most 512 channels";
 static const char FFT[] = "FFT: errors up to 0.1 of the allowance (see conv.h), relative to the tile's largest output";
 
 const hone__conv_algo hone__conv_algos[] = {
@@ -70,12 +70,9 @@ const hone__conv_algo hone__conv_algos[] = {
      .pack = hone__conv_blocked_dw_pack,
      .n_tasks = hone__conv_blocked_tasks,
      .run = hone__conv_blocked_dw_run},
-    SPECTRAL_ROW("winograd_f23", F23, hone__conv_winograd_applicable, 2),
-    SPECTRAL_ROW("winograd_f43", F43, hone__conv_winograd_applicable, 4),
-    SPECTRAL_ROW("winograd_f63", F63, hone__conv_winograd63_applicable, 6),
-    SPECTRAL_ROW("winograd_f23_fused", F23, hone__conv_winograd_small_applicable, 102),
-    SPECTRAL_ROW("winograd_f43_fused", F43, hone__conv_winograd_small_applicable, 104),
-    SPECTRAL_ROW("winograd_f63_fused", F63, hone__conv_winograd_small_applicable, 106),
+    WINOGRAD_ROW("winograd_f23", F23, hone__conv_winograd_applicable, 102),
+    WINOGRAD_ROW("winograd_f43", F43, hone__conv_winograd_applicable, 104),
+    WINOGRAD_ROW("winograd_f63", F63, hone__conv_winograd63_applicable, 106),
     WINOGRAD_ROW("winograd_f23_lean", F23, hone__conv_winograd_applicable, 2),
     WINOGRAD_ROW("winograd_f43_lean", F43, hone__conv_winograd_applicable, 4),
     WINOGRAD_ROW("winograd_f63_lean", F63, hone__conv_winograd63_applicable, 6),

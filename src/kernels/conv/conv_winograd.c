@@ -1,21 +1,29 @@
-/* Winograd convolutions whose weights are transformed while they are used ("lean"). The packed weights are the kernel's
- * taps as they are (those of `direct`, which shares them): a ninth of the taps' matrix of F(4,3) is 4 times, of F(6,3)
- * 7 times as large as the taps, and at batch 1 reading them from memory takes longer than making them in the cache.
+/* Winograd convolutions: the input is transformed tile by tile, one GEMM per frequency multiplies with transformed
+ * weights over channels, and the products are transformed back.
  *
- * Tiles are taken in groups that fit a budget of cache. Two phases a group:
- *   in        V[f][tile][depth]: transformed input, in memory that all threads share
- *   multiply  a task takes one block of up to two vectors of output channels and some of the group's tiles: for each
- *             chunk of input channels the weights U[f][chunk][lanes] are made in the thread's own memory, then
- *             M[f][tile][lanes] += V U; at the end M is transformed back and stored.
- * Transforming a pair of input channel and vector of output channels costs about as much as multiplying three tiles. */
+ * A task takes a band of tiles and a share of the blocks of up to two vectors of output channels through all steps, in
+ * memory that belongs to its thread: nothing but the image and the weights is shared, so that no thread waits for
+ * another and no line of memory wanders between caches.
+ *   in        V[chunk][f][tile][channel of the chunk]: the band's transformed input, all channels
+ *   multiply  for every block of output channels and chunk of input channels: M[f][tile][lanes] += V
+ * U[f][channel][lanes] out       M is transformed back and stored. M and the U of a chunk stay in the L2 cache; V is
+ * read once per block, as one stream, from wherever it is. Summing chunk by chunk also makes sums of many channels
+ * several times as accurate.
+ *
+ * "lean" rows keep the taps as they are (those of `direct`, which shares them) and make the U of a chunk while they
+ * run: a ninth of the taps' matrix of F(4,3) is 4 times, of F(6,3) 7 times as large as the taps, and at batch 1 reading
+ * them from memory takes longer than making them in the cache. Transforming a pair of input channel and vector of
+ * output channels costs about as much as multiplying three tiles. The other rows keep U. */
 #include "kernels/conv/conv_internal.h"
 
+#include <string.h>
+
 enum {
-    V_FLOATS = 384 * 1024, /* V of a group: shared, from the L2 and L3 caches */
-    M_FLOATS = 72 * 1024,  /* M of a block of tiles, and U of a chunk of channels: the thread's L2 cache */
-    U_FLOATS = 64 * 1024,
-    IN_CHANNELS = 64, /* a task of the input phase */
-    IN_TILES = 8
+    M_FLOATS = 120 * 1024, /* M of a band and U of a chunk share the thread's L2 cache */
+    U_FLOATS = 72 * 1024,
+    SMALL_U = 1200 * 1024, /* stays in the caches between bands, which may then be small enough for V to stay in L2 */
+    MOST_CHUNK = 64,       /* channels: rounding grows with what is summed in one go */
+    MOST_SCRATCH = 8 << 20
 };
 
 bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
@@ -23,40 +31,60 @@ bool hone__conv_winograd_applicable(const hone__conv_desc *d) {
            d->dil_h == 1 && d->dil_w == 1 && d->groups == 1;
 }
 
-/* Rounding of F(6,3) grows with the channels summed: up to 128 it stays within what one layer may differ by. */
+/* Rounding of F(6,3) grows with the channels summed: up to 512 it stays within what one layer may differ by. */
 bool hone__conv_winograd63_applicable(const hone__conv_desc *d) {
-    return hone__conv_winograd_applicable(d) && d->c <= 128;
+    return hone__conv_winograd_applicable(d) && d->c <= 512;
 }
 
-/* With few weights the transformed ones stay in the caches between their uses, a layer's own tiles need no sharing, and
- * the fused rows of conv_spectral.c are faster. */
-bool hone__conv_winograd_small_applicable(const hone__conv_desc *d) {
-    return hone__conv_winograd_applicable(d) && d->c <= 128 && d->k <= 128;
+/* Estimated vector multiply-adds of a run, of the thread that works longest. */
+static double winograd_estimate(const hone__conv_plan *plan, const hone__conv_winograd_plan *p) {
+    const hone__conv_desc *d = &plan->desc;
+    const double freq = (double)p->n_freq, tiles = (double)p->band_tiles, c = (double)d->c;
+    const double c_vec = (double)p->depth / (double)plan->ops->vw;
+    const double pairs = (double)hone__min_size(2 * p->n_jpart, hone__conv_ceil(d->k, plan->ops->vw));
+    const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED; /* nothing is transposed */
+    const double in = is_blocked ? 14.0 : 18.0, out = is_blocked ? 10.0 : 13.0;
+    const double panels = (double)hone__conv_ceil(p->band_tiles, plan->ops->cv_mr);
+    const double rows = tiles / panels, few = rows >= 6.0 ? 1.0 : 0.55 + 2.7 / rows;
+    const double weights = p->is_lean ? 2.8 * freq + 30.0 : 1.2 * freq;
+    const double products = c * tiles * few / 0.97 + (double)p->n_chunk * (1.5 * tiles + 12.0 * panels);
+    const double task = freq * pairs * products + c * pairs * weights + tiles * freq * (in * c_vec + out * pairs);
+    return task * (double)hone__conv_ceil(p->n_band * p->n_part, (size_t)plan->n_threads);
 }
 
-/* Parts of nearly equal size. */
-static size_t even_part(size_t n, size_t most) { return hone__conv_ceil(n, hone__conv_ceil(n, most)); }
-
-/* Tiles are split between tasks until every thread has about two tasks. */
-static void split(const hone__conv_plan *plan, hone__conv_winograd_plan *p) {
-    const size_t vw = plan->ops->vw, threads = (size_t)plan->n_threads, lanes = 2 * vw;
-    const size_t v_fit = V_FLOATS * (threads > 2 ? threads / 2 : 1) / (p->n_freq * (p->depth + vw));
-    p->group_tiles = even_part(p->n_tiles, hone__max_size(v_fit, 48));
-    p->n_group = hone__conv_ceil(p->n_tiles, p->group_tiles);
-    size_t n_split = 1;
-    if (threads > 1)
-        while (p->n_kblock * n_split < 2 * threads && p->group_tiles / (n_split + 1) >= 16)
-            n_split++;
-    p->n_split = n_split;
-    p->split_tiles = hone__conv_ceil(p->group_tiles, n_split);
-    p->block_tiles = even_part(p->split_tiles, hone__max_size(M_FLOATS / (p->n_freq * (lanes + vw)), plan->ops->cv_mr));
-    p->chunk = even_part(plan->desc.c, hone__max_size(U_FLOATS / (p->n_freq * lanes), 16));
+/* Bands whose M fits, and parts of the output channels, so that the slowest thread is done soonest. */
+static void winograd_split(const hone__conv_plan *plan, hone__conv_winograd_plan *p) {
+    const size_t lanes = 2 * plan->ops->vw, threads = (size_t)plan->n_threads;
+    size_t most = hone__max_size(M_FLOATS / (p->n_freq * lanes), plan->ops->cv_mr);
+    const size_t fit = MOST_SCRATCH / sizeof(float) / (p->n_freq * p->depth);
+    most = hone__max_size(hone__min_size(most, fit), plan->ops->cv_mr);
+    if (!p->is_lean && p->n_freq * p->depth * p->n_kblock * lanes <= SMALL_U)
+        most = hone__min_size(most, 2 * plan->ops->cv_mr);
+    const size_t least_bands = hone__conv_ceil(p->n_tiles, most);
+    hone__conv_winograd_plan best = *p;
+    double least = 0;
+    for (size_t bands = least_bands; bands <= least_bands + 2 * threads && bands <= p->n_tiles; bands++)
+        for (size_t parts = 1; parts <= 2 * threads && parts <= p->n_kblock; parts++) {
+            hone__conv_winograd_plan q = *p;
+            q.band_tiles = hone__conv_ceil(p->n_tiles, bands);
+            q.n_band = hone__conv_ceil(p->n_tiles, q.band_tiles);
+            q.n_jpart = hone__conv_ceil(p->n_kblock, parts);
+            q.n_part = hone__conv_ceil(p->n_kblock, q.n_jpart);
+            const double cost = winograd_estimate(plan, &q);
+            if (least > 0 && cost >= least)
+                continue;
+            least = cost;
+            best = q;
+        }
+    best.cost = least;
+    *p = best;
 }
 
 bool hone__conv_winograd_plan_fill(hone__conv_plan *plan) {
     const hone__conv_desc *d = &plan->desc;
     hone__conv_winograd_plan *p = &plan->winograd;
-    const size_t vw = plan->ops->vw, m = (size_t)plan->algo->variant;
+    const size_t vw = plan->ops->vw, m = (size_t)plan->algo->variant % 100;
+    p->is_lean = plan->algo->variant < 100;
     p->tile = m + 2;
     p->out = m;
     p->n_freq = p->tile * p->tile;
@@ -64,43 +92,43 @@ bool hone__conv_winograd_plan_fill(hone__conv_plan *plan) {
     p->n_kblock = hone__conv_ceil(d->k, 2 * vw);
     p->tiles_h = hone__conv_ceil(d->oh, m);
     p->tiles_w = hone__conv_ceil(d->ow, m);
-    if (!hone__conv_product(p->tiles_h, p->tiles_w, d->n, 1, &p->n_tiles))
+    if (!hone__conv_product(p->tiles_h, p->tiles_w, d->n, 1, &p->n_tiles) || p->n_tiles > SIZE_MAX / 4096)
         return false;
-    split(plan, p);
+    const size_t most_chunk = hone__min_size(MOST_CHUNK, U_FLOATS / (p->n_freq * 2 * vw) / vw * vw);
+    p->chunk = hone__round_up(hone__conv_ceil(d->c, hone__conv_ceil(d->c, most_chunk)), vw);
+    p->n_chunk = hone__conv_ceil(d->c, p->chunk);
+    winograd_split(plan, p);
     /* Strides padded against cache-set conflicts: the frequencies of one tile are written side by side. */
-    p->v_ld = p->depth + vw;
-    p->m_ld = 3 * vw;
-    size_t v, m_floats, u, packed;
-    if (!hone__conv_product(p->group_tiles, p->v_ld, 1, 1, &p->v_fs) || !hone__add_size(p->v_fs, vw, &p->v_fs) ||
-        !hone__conv_product(p->v_fs, p->n_freq, 1, 1, &v) ||
-        !hone__conv_product(d->c, 9, hone__round_up(d->k, 2 * vw), 1, &packed) ||
-        !hone__conv_bytes(packed, &plan->packed_size))
-        return false;
-    p->m_fs = p->block_tiles * p->m_ld + vw;
-    p->u_fs = (p->chunk + 1) * 2 * vw;
-    m_floats = p->m_fs * p->n_freq;
-    u = p->u_fs * p->n_freq;
-    p->v_size = hone__round_up(v, 16);
-    p->scratch = hone__round_up(m_floats, 16) + hone__round_up(u, 16);
+    p->v_fs = p->band_tiles * p->chunk + vw;
+    p->m_fs = p->band_tiles * 2 * vw + vw;
+    p->u_fs = p->chunk * 2 * vw + (p->is_lean ? 2 * vw : 0);
     size_t floats;
-    if (!hone__conv_product(p->scratch, (size_t)plan->n_threads, 1, 1, &floats) ||
-        !hone__add_size(floats, p->v_size, &floats))
+    if (!hone__conv_product(p->v_fs, p->n_freq, p->n_chunk, 1, &p->v_size))
         return false;
-    plan->n_phases = 2 * p->n_group;
-    plan->pack_key = (uint64_t)HONE_CONV_KEY_DIRECT << 56;
-    return hone__conv_bytes(floats, &plan->workspace_size);
-}
-
-void hone__conv_winograd_pack(const hone__conv_plan *plan, const hone_f32_unaligned *w, float *packed) {
-    hone__conv_pack_blocks(plan->ops, 1, plan->desc.k, plan->desc.c * 9, w, packed);
+    p->v_size = hone__round_up(p->v_size, 16);
+    const size_t own = hone__round_up(p->m_fs * p->n_freq, 16) + (p->is_lean ? p->u_fs * p->n_freq : 0);
+    if (!hone__add_size(hone__round_up(own, 16), p->v_size, &p->scratch) ||
+        !hone__conv_product(p->scratch, (size_t)plan->n_threads, 1, 1, &floats) ||
+        !hone__conv_bytes(floats, &plan->workspace_size))
+        return false;
+    plan->n_phases = 1;
+    if (p->is_lean) {
+        plan->pack_key = (uint64_t)HONE_CONV_KEY_DIRECT << 56;
+        return hone__conv_product(d->c, 9, hone__round_up(d->k, 2 * vw), 1, &floats) &&
+               hone__conv_bytes(floats, &plan->packed_size);
+    }
+    plan->pack_key = (uint64_t)HONE_CONV_KEY_WINOGRAD << 56 | p->tile;
+    return hone__conv_product(p->n_chunk * p->chunk, p->n_kblock * 2 * vw, p->n_freq, 1, &floats) &&
+           hone__conv_bytes(floats, &plan->packed_size) &&
+           plan->packed_size <= (size_t)512 << 20; /* more of transformed weights serves nobody */
 }
 
 size_t hone__conv_winograd_tasks(const hone__conv_plan *plan, size_t phase) {
-    const hone__conv_winograd_plan *p = &plan->winograd;
-    if (phase % 2 == 1)
-        return p->n_kblock * p->n_split;
-    return hone__conv_ceil(p->group_tiles, IN_TILES) * hone__conv_ceil(plan->desc.c, IN_CHANNELS);
+    (void)phase;
+    return plan->winograd.n_band * plan->winograd.n_part;
 }
+
+double hone__conv_winograd_cost(const hone__conv_plan *plan) { return plan->winograd.cost; }
 
 /* ---- steps ---- */
 
@@ -109,7 +137,7 @@ typedef struct winograd_run {
     const hone__conv_plan *plan;
     const hone__conv_winograd_plan *p;
     float *v, *m, *u;
-    size_t first, n; /* tiles of the group */
+    size_t first, n; /* tiles of the band */
 } winograd_run;
 
 /* A tile's image, row and column. */
@@ -122,8 +150,9 @@ static place find_tile(const hone__conv_winograd_plan *p, size_t tile) {
 }
 
 static void transform_in(const winograd_run *r, size_t slot, size_t c0) {
+    const hone__conv_winograd_plan *p = r->p;
     const hone__conv_desc *d = &r->plan->desc;
-    const place at = find_tile(r->p, r->first + slot);
+    const place at = find_tile(p, r->first + slot);
     hone__conv_patch patch = {r->args->x + (at.n * d->c + c0) * d->h * d->w,
                               d->h * d->w,
                               d->h,
@@ -132,29 +161,20 @@ static void transform_in(const winograd_run *r, size_t slot, size_t c0) {
                               (ptrdiff_t)at.ow - (ptrdiff_t)d->pad_left,
                               hone__min_size(r->plan->ops->vw, d->c - c0)};
     const hone__conv_ops *ops = r->plan->ops;
-    float *v = r->v + slot * r->p->v_ld + c0;
+    float *v = r->v + c0 / p->chunk * p->n_freq * p->v_fs + slot * p->chunk + c0 % p->chunk;
     if (d->layout == HONE_CONV_LAYOUT_BLOCKED) {
         patch.x = r->args->x + (at.n * hone__round_up(d->c, ops->vw) + c0) * d->h * d->w;
-        ops->winograd_in_blocked((int)r->p->out, &patch, v, r->p->v_fs);
+        ops->winograd_in_blocked((int)p->out, &patch, v, p->v_fs, p->chunk);
     } else {
-        ops->winograd_in((int)r->p->out, &patch, v, r->p->v_fs);
+        ops->winograd_in((int)p->out, &patch, v, p->v_fs, p->chunk);
     }
 }
 
-static void run_in(const winograd_run *r, size_t task) {
-    const size_t vw = r->plan->ops->vw, n_c = hone__conv_ceil(r->plan->desc.c, IN_CHANNELS);
-    const size_t t0 = task / n_c * IN_TILES, t1 = hone__min_size(r->n, t0 + IN_TILES);
-    const size_t c_begin = task % n_c * IN_CHANNELS, c_end = hone__min_size(r->plan->desc.c, c_begin + IN_CHANNELS);
-    for (size_t c0 = c_begin; c0 < c_end; c0 += vw)
-        for (size_t t = t0; t < t1; t++)
-            transform_in(r, t, c0);
-}
-
-/* Row `slot` of M, lanes from `lane`, into channels [k0, k0+vw) of a tile of the group. */
-static void transform_out(const winograd_run *r, size_t tile, size_t slot, size_t lane, size_t k0) {
+/* Row `slot` of M, lanes from `lane`, into channels [k0, k0+vw) of a tile of the band. */
+static void transform_out(const winograd_run *r, size_t slot, size_t lane, size_t k0) {
     const hone__conv_desc *d = &r->plan->desc;
     const hone__conv_args *a = r->args;
-    const place at = find_tile(r->p, r->first + tile);
+    const place at = find_tile(r->p, r->first + slot);
     const size_t rows = hone__min_size(r->p->out, d->oh - at.oh), cols = hone__min_size(r->p->out, d->ow - at.ow);
     const hone__conv_ops *ops = r->plan->ops;
     const bool is_blocked = d->layout == HONE_CONV_LAYOUT_BLOCKED;
@@ -162,55 +182,81 @@ static void transform_out(const winograd_run *r, size_t tile, size_t slot, size_
         is_blocked ? (at.n * hone__round_up(d->k, ops->vw) + k0) * d->oh * d->ow + (at.oh * d->ow + at.ow) * ops->vw
                    : ((at.n * d->k + k0) * d->oh + at.oh) * d->ow + at.ow;
     hone__conv_out out = {a->bias ? a->bias + k0 : NULL, a->z ? a->z + y : NULL, a->y + y, d->oh * d->ow, &d->act};
-    (is_blocked ? ops->winograd_out_blocked : ops->winograd_out)((int)r->p->out, r->m + slot * r->p->m_ld + lane,
+    (is_blocked ? ops->winograd_out_blocked : ops->winograd_out)((int)r->p->out, r->m + slot * 2 * ops->vw + lane,
                                                                  r->p->m_fs, hone__min_size(ops->vw, d->k - k0), rows,
                                                                  cols, d->ow, &out);
 }
 
-/* M[f][0 .. n) (+)= V[f][t0 .. t0+n) U[f] over the channels of a chunk. */
-static void multiply(const winograd_run *r, size_t f, size_t nv, size_t t0, size_t n, size_t c0, size_t n_c) {
+/* What is wanted next is asked for while the frequencies are worked through, a share each. */
+static inline void fetch_ahead(const float *p, size_t n, size_t f, size_t n_freq) {
+    const char *at = (const char *)(p + n * f / n_freq), *end = (const char *)(p + n * (f + 1) / n_freq);
+    for (; at < end; at += 64)
+        __builtin_prefetch(at, 0, 2);
+}
+
+/* M (+)= V U over chunk q; u: [f][channel][nv*vw]. */
+static void multiply(const winograd_run *r, size_t q, size_t nv, const float *u, size_t u_fs, const float *next,
+                     size_t n_next) {
     const hone__conv_winograd_plan *p = r->p;
-    const size_t panels = hone__conv_ceil(n, r->plan->ops->cv_mr);
-    for (size_t i = 0; i < panels; i++) {
-        const size_t a = n * i / panels, b = n * (i + 1) / panels;
-        r->plan->ops->cv(b - a, nv, n_c, r->v + f * p->v_fs + (t0 + a) * p->v_ld + c0, (ptrdiff_t)p->v_ld, 1,
-                         r->u + f * p->u_fs, r->m + f * p->m_fs + a * p->m_ld, p->m_ld, c0 > 0);
+    const size_t lanes = 2 * r->plan->ops->vw, panels = hone__conv_ceil(r->n, r->plan->ops->cv_mr);
+    const size_t n_c = hone__min_size(p->chunk, r->plan->desc.c - q * p->chunk);
+    const float *v = r->v + q * p->n_freq * p->v_fs;
+    float *m = r->m;
+    for (size_t f = 0; f < p->n_freq; f++, v += p->v_fs, m += p->m_fs, u += u_fs) {
+        fetch_ahead(next, n_next, f, p->n_freq);
+        for (size_t i = 0; i < panels; i++) {
+            const size_t a = r->n * i / panels, b = r->n * (i + 1) / panels;
+            r->plan->ops->cv(b - a, nv, n_c, v + a * p->chunk, (ptrdiff_t)p->chunk, 1, u, m + a * lanes, lanes, q > 0);
+        }
     }
 }
 
-static void run_multiply(const winograd_run *r, size_t task) {
+/* Weights of block j of output channels from chunk q on, whose blocks are nv vectors wide, and their number of floats.
+ */
+static const float *weights_at(const winograd_run *r, size_t j, size_t q, size_t nv, size_t *n) {
+    const hone__conv_winograd_plan *p = r->p;
+    const size_t vw = r->plan->ops->vw, c = r->plan->desc.c, per = p->is_lean ? 9 : p->n_freq;
+    const size_t c0 = q * p->chunk;
+    if (p->is_lean) {
+        *n = hone__min_size(p->chunk, c - c0) * 9 * nv * vw;
+        return r->args->packed + (j * c * 2 + c0 * nv) * 9 * vw;
+    }
+    *n = p->chunk * per * nv * vw;
+    return r->args->packed + (j * p->n_chunk * 2 + q * nv) * p->chunk * per * vw;
+}
+
+static void run_block(const winograd_run *r, size_t j, size_t j_end) {
     const hone__conv_winograd_plan *p = r->p;
     const hone__conv_ops *ops = r->plan->ops;
-    const size_t vw = ops->vw, c = r->plan->desc.c, k = r->plan->desc.k, j = task / p->n_split;
-    const size_t t_begin = task % p->n_split * p->split_tiles, t_end = hone__min_size(r->n, t_begin + p->split_tiles);
-    const size_t nv = hone__min_size(2, hone__conv_ceil(k, vw) - 2 * j);
-    const float *taps = r->args->packed + j * c * 9 * 2 * vw;
-    const bool is_kept = p->chunk >= c; /* U of the one chunk serves all blocks of tiles */
-    for (size_t t0 = t_begin; t0 < t_end; t0 += p->block_tiles) {
-        const size_t n = hone__min_size(p->block_tiles, t_end - t0);
-        for (size_t c0 = 0; c0 < c; c0 += p->chunk) {
-            const size_t n_c = hone__min_size(p->chunk, c - c0);
-            if (!is_kept || t0 == t_begin)
-                ops->winograd_weights((int)p->out, taps + c0 * 9 * nv * vw, n_c, nv, r->u, p->u_fs);
-            for (size_t f = 0; f < p->n_freq; f++)
-                multiply(r, f, nv, t0, n, c0, n_c);
-        }
-        for (size_t i = 0; i < nv; i++)
-            for (size_t t = 0; t < n; t++)
-                transform_out(r, t0 + t, t, i * vw, (2 * j + i) * vw);
+    const size_t vw = ops->vw, k_vec = hone__conv_ceil(r->plan->desc.k, vw), nv = hone__min_size(2, k_vec - 2 * j);
+    for (size_t q = 0; q < p->n_chunk; q++) {
+        size_t n, n_next = 0;
+        const float *u = weights_at(r, j, q, nv, &n), *next = u;
+        if (q + 1 < p->n_chunk)
+            next = weights_at(r, j, q + 1, nv, &n_next);
+        else if (j + 1 < j_end)
+            next = weights_at(r, j + 1, 0, hone__min_size(2, k_vec - 2 * (j + 1)), &n_next);
+        if (p->is_lean)
+            ops->winograd_weights((int)p->out, u, n / (9 * nv * vw), nv, r->u, p->u_fs);
+        multiply(r, q, nv, p->is_lean ? r->u : u, p->is_lean ? p->u_fs : p->chunk * nv * vw, next, n_next);
     }
+    for (size_t i = 0; i < nv; i++)
+        for (size_t t = 0; t < r->n; t++)
+            transform_out(r, t, i * vw, (2 * j + i) * vw);
 }
 
 void hone__conv_winograd_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
+    (void)phase;
     const hone__conv_winograd_plan *p = &args->plan->winograd;
-    float *v = args->workspace, *own = v + p->v_size + (size_t)thread * p->scratch;
-    winograd_run r = {args, args->plan, p, v, own, own + hone__round_up(p->m_fs * p->n_freq, 16), 0, 0};
-    r.first = phase / 2 * p->group_tiles;
-    if (r.first >= p->n_tiles)
-        return;
-    r.n = hone__min_size(p->group_tiles, p->n_tiles - r.first);
-    if (phase % 2 == 0)
-        run_in(&r, task);
-    else
-        run_multiply(&r, task);
+    const size_t vw = args->plan->ops->vw;
+    float *own = (float *)args->workspace + (size_t)thread * p->scratch, *m = own + p->v_size;
+    winograd_run r = {args, args->plan, p, own, m, m + hone__round_up(p->m_fs * p->n_freq, 16), 0, 0};
+    r.first = task / p->n_part * p->band_tiles;
+    r.n = hone__min_size(p->band_tiles, p->n_tiles - r.first);
+    for (size_t c0 = 0; c0 < args->plan->desc.c; c0 += vw)
+        for (size_t t = 0; t < r.n; t++)
+            transform_in(&r, t, c0);
+    const size_t j_end = hone__min_size(p->n_kblock, (task % p->n_part + 1) * p->n_jpart);
+    for (size_t j = task % p->n_part * p->n_jpart; j < j_end; j++)
+        run_block(&r, j, j_end);
 }

@@ -133,7 +133,7 @@ HONE_INLINE bool patch_inside(const hone__conv_patch *p, size_t th, size_t tw) {
 }
 
 /* The second half of an input transform, down the columns of rows that are done: tmp[t][t] to v[f*fs]. */
-HONE_INLINE void wino_in_columns(const int m, const vf *tmp, float *v, size_t fs) {
+HONE_INLINE void wino_in_columns(const int m, const vf *tmp, float *v, size_t fs, size_t next) {
     const int t = m + 2;
     HONE_UNROLL
     for (int j = 0; j < t; j++) {
@@ -145,10 +145,14 @@ HONE_INLINE void wino_in_columns(const int m, const vf *tmp, float *v, size_t fs
         HONE_UNROLL
         for (int i = 0; i < t; i++)
             v_store(v + (size_t)(i * t + j) * fs, o[i]);
+        /* V is larger than the L2 cache: the lines of the next tile are asked for while this one is worked on. */
+        HONE_UNROLL
+        for (int i = 0; i < t; i++)
+            __builtin_prefetch(v + (size_t)(i * t + j) * fs + next, 1);
     }
 }
 
-HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, size_t fs) {
+HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next) {
     const int t = m + 2;
     float copy[VW * 64];
     vf tmp[64], d[8];
@@ -169,16 +173,16 @@ HONE_INLINE void wino_in(const int m, const hone__conv_patch *patch, float *v, s
         wino_load_row(t, p + (size_t)i * ld, plane, d);
         wino_in_1d(m, d, tmp + i * t);
     }
-    wino_in_columns(m, tmp, v, fs);
+    wino_in_columns(m, tmp, v, fs, next);
 }
 
-static void winograd_in(int m, const hone__conv_patch *patch, float *v, size_t fs) {
+static void winograd_in(int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next) {
     if (m == 2)
-        wino_in(2, patch, v, fs);
+        wino_in(2, patch, v, fs, next);
     else if (m == 4)
-        wino_in(4, patch, v, fs);
+        wino_in(4, patch, v, fs, next);
     else
-        wino_in(6, patch, v, fs);
+        wino_in(6, patch, v, fs, next);
 }
 
 /* Stores m pixels (columns) of VW channels; z has the same strides. */
@@ -266,7 +270,7 @@ static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t ro
 
 /* ---- the blocked layout: a pixel is a vector, nothing is transposed ---- */
 
-HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, float *v, size_t fs) {
+HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next) {
     const int t = m + 2;
     vf tmp[64], d[8], o[8];
     const ptrdiff_t h = (ptrdiff_t)patch->h, w = (ptrdiff_t)patch->w;
@@ -276,6 +280,8 @@ HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, flo
         const ptrdiff_t ih = patch->h0 + i;
         const float *x = patch->x + (ih * w + patch->w0) * VW;
         if (is_inside) {
+            for (int j = 0; j < m * VW; j += 16) /* of the tile after the next one to the right */
+                __builtin_prefetch(x + (t + m) * VW + j);
             HONE_UNROLL
             for (int j = 0; j < t; j++)
                 d[j] = v_load(x + j * VW);
@@ -290,16 +296,16 @@ HONE_INLINE void wino_in_blocked(const int m, const hone__conv_patch *patch, flo
         for (int j = 0; j < t; j++)
             tmp[i * t + j] = o[j];
     }
-    wino_in_columns(m, tmp, v, fs);
+    wino_in_columns(m, tmp, v, fs, next);
 }
 
-static void winograd_in_blocked(int m, const hone__conv_patch *patch, float *v, size_t fs) {
+static void winograd_in_blocked(int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next) {
     if (m == 2)
-        wino_in_blocked(2, patch, v, fs);
+        wino_in_blocked(2, patch, v, fs, next);
     else if (m == 4)
-        wino_in_blocked(4, patch, v, fs);
+        wino_in_blocked(4, patch, v, fs, next);
     else
-        wino_in_blocked(6, patch, v, fs);
+        wino_in_blocked(6, patch, v, fs, next);
 }
 
 HONE_INLINE void wino_out_blocked(const int m, const float *v, size_t fs, size_t n_c, size_t rows, size_t cols,
@@ -321,6 +327,8 @@ HONE_INLINE void wino_out_blocked(const int m, const float *v, size_t fs, size_t
                 r = v_add(r, v_load(z + j * VW));
             v_store(y + j * VW, act_apply(r, &act));
         }
+        for (size_t j = 0; j < (size_t)m * VW; j += 16)
+            __builtin_prefetch(y + m * VW + j, 1); /* the tile to the right comes next */
     }
 }
 
