@@ -285,8 +285,12 @@ static hone_status plan_concat(const void *state, hone__cpu_plan *ctx) {
 
 static hone_status run_concat(hone__cpu_run *ctx) {
     const parts_plan *p = ctx->plan_state;
-    for (size_t i = 0; i < p->n; i++)
-        hone__view_copy(&p->views[i], ctx->in[i]->data, ctx->out[0]->data, ctx->pool);
+    for (size_t i = 0; i < p->n; i++) {
+        const hone__view *v = &p->views[i];
+        const char *piece = (const char *)ctx->out[0]->data + v->y_offset * (int64_t)v->elem_size;
+        if (ctx->in[i]->data != piece) /* else it was written where it belongs (cpu_alias.h) */
+            hone__view_copy(v, ctx->in[i]->data, ctx->out[0]->data, ctx->pool);
+    }
     return HONE_OK;
 }
 

@@ -18,7 +18,8 @@ static void unlock(hone__exec_context *ctx) {
 void hone__cpu_set_data(hone__exec_context *ctx, uint32_t id, void *data) {
     const hone__cpu_buffer *buffer = &ctx->plan->buffers[id];
     for (size_t i = 0; i < buffer->n_values; i++)
-        ctx->tensors[buffer->values[i]].data = data;
+        ctx->tensors[buffer->values[i]].data =
+            data ? (unsigned char *)data + ctx->plan->value_offset[buffer->values[i]] : NULL;
 }
 
 static hone_status place_buffer(hone__exec_context *ctx, uint32_t id, size_t size, hone_error *error) {

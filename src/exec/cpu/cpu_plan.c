@@ -5,6 +5,7 @@
  * the buffers, and those that are graph outputs are given to the caller's memory instead. */
 #include "exec/cpu/cpu_plan.h"
 
+#include "exec/cpu/cpu_alias.h"
 #include "exec/cpu/cpu_conv_chain.h"
 
 #include "base/alloc.h"
@@ -24,6 +25,8 @@ typedef struct builder {
     const hone__cpu_choices *choices;
     uint32_t *index;     /* [node ids]: place in model->nodes */
     uint32_t *chain_end; /* [n_nodes]: the last node of the chain that a node belongs to, or UINT32_MAX */
+    hone__cpu_alias alias;
+    uint32_t *early; /* [n_ids]: the buffer of a value inside which others lie that come before it */
     hone_error *error;
 } builder;
 
@@ -42,13 +45,20 @@ static hone_status new_buffer(builder *b, hone__place place, size_t size, uint32
 
 static size_t use_count(const hone__value *value) { return value->n_uses + value->n_output_uses; }
 
-static hone_status join_buffer(builder *b, const hone__value *value, uint32_t id) {
+/* `at`: bytes from the buffer's beginning. */
+static hone_status join_id(builder *b, uint32_t value, uint32_t id, size_t at) {
     hone__cpu_buffer *buffer = &b->plan->buffers[id];
     if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, buffer->n_values + 1, sizeof *buffer->values))
         return hone__fail_memory(b->error, "the plan");
-    buffer->values[buffer->n_values++] = value->id;
-    buffer->n_pending += use_count(value);
-    b->plan->value_buffer[value->id] = id;
+    buffer->values[buffer->n_values++] = value;
+    b->plan->value_buffer[value] = id;
+    b->plan->value_offset[value] = at;
+    return HONE_OK;
+}
+
+static hone_status join_buffer(builder *b, const hone__value *value, uint32_t id, size_t at) {
+    HONE_TRY(join_id(b, value->id, id, at));
+    b->plan->buffers[id].n_pending += use_count(value);
     return HONE_OK;
 }
 
@@ -57,7 +67,7 @@ static hone_status add_value(builder *b, const hone__value *value, hone__place p
     HONE_TRY(new_buffer(b, place, hone__cpu_plan_desc(b->plan, value->id).size, step, &id));
     if (out)
         *out = id;
-    return join_buffer(b, value, id);
+    return join_buffer(b, value, id, 0);
 }
 
 /* Constants get a buffer when first read. */
@@ -77,6 +87,20 @@ hone_tensor hone__cpu_plan_desc(const hone__exec_plan *plan, uint32_t id) {
     if (plan->n_ids > plan->n_values && plan->layout.is_blocked[value] == (id == value))
         return hone__cpu_layout_tensor(plain, plan->layout.block);
     return *plain;
+}
+
+/* Whether an id lies inside another one's bytes, or has others inside its own: its buffer, which may have been made for
+ * the first of them, and the place there. */
+static hone_status find_group(builder *b, uint32_t id, uint32_t step, bool *is_member, uint32_t *buffer, size_t *at) {
+    const uint32_t root = hone__cpu_alias_root(&b->alias, id, at);
+    *is_member = root != id || b->early[id] != HONE_NO_BUFFER;
+    if (!*is_member)
+        return HONE_OK;
+    if (b->early[root] == HONE_NO_BUFFER)
+        HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, hone__cpu_plan_desc(b->plan, root).size, step, &b->early[root]));
+    *buffer = b->early[root];
+    b->plan->buffers[*buffer].last = step;
+    return HONE_OK;
 }
 
 /* The ids that a node's step reads and writes, each value in its own layout; NULL when out of memory. */
@@ -110,12 +134,12 @@ static hone_status in_layout(builder *b, const hone__value *value, bool want_blo
         return HONE_OK;
     const uint32_t at = (uint32_t)plan->n_steps;
     uint32_t id;
-    HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, hone__cpu_plan_desc(plan, *out).size, at, &id));
-    hone__cpu_buffer *buffer = &plan->buffers[id];
-    if (!hone__grow((void **)&buffer->values, &buffer->values_capacity, 1, sizeof *buffer->values))
-        return hone__fail_memory(b->error, "the plan");
-    buffer->values[buffer->n_values++] = *out;
-    plan->value_buffer[*out] = id;
+    bool is_member;
+    size_t offset;
+    HONE_TRY(find_group(b, *out, at, &is_member, &id, &offset));
+    if (!is_member)
+        HONE_TRY(new_buffer(b, HONE_PLACE_BLOCK, hone__cpu_plan_desc(plan, *out).size, at, &id));
+    HONE_TRY(join_id(b, *out, id, is_member ? offset : 0));
     plan->buffers[plan->value_buffer[value->id]].last = at;
     uint32_t *ids = hone__arena_calloc(&plan->arena, 2, sizeof *ids);
     if (!ids)
@@ -191,33 +215,53 @@ static hone_status touch_inputs(builder *b, const hone__node *node, const uint32
     return touch_attributes(b, node, step);
 }
 
-/* A view that needs no step: same bytes, another shape. */
-static bool is_alias(const builder *b, const hone__node *node) {
-    if (!node->op || !(node->op->flags & HONE_OP_VIEW) || !node->n_inputs || !node->inputs[0] || !node->outputs[0])
-        return false;
-    const hone__shape_value *in = &b->plan->shapes.values[node->inputs[0]->id];
-    const hone__shape_value *out = &b->plan->shapes.values[node->outputs[0]->id];
-    for (size_t i = 1; i < node->n_outputs; i++)
-        if (node->outputs[i] && use_count(node->outputs[i]))
-            return false;
-    return in->known != HONE_KNOWN_NOTHING && in->desc.dtype != HONE_DTYPE_STRING && is_plain(out) &&
-           in->desc.size == out->desc.size && in->desc.dtype == out->desc.dtype && in->desc.kind == HONE_KIND_TENSOR;
-}
-
-static hone_status add_alias(builder *b, uint32_t index) {
-    const hone__node *node = b->model->nodes[index].node;
-    uint32_t source;
-    HONE_TRY(need_buffer(b, node->inputs[0]));
-    HONE_TRY(in_layout(b, node->inputs[0], false, index, false, &source));
-    uint32_t id = b->plan->value_buffer[source];
-    uint32_t last = b->plan->buffers[id].last;
+/* Nodes without a step. Their inputs' uses are over, which does not keep the bytes any longer: that is for the outputs
+ * that join them. */
+static hone_status touch_alias(builder *b, const hone__node *node) {
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i]) {
             HONE_TRY(need_buffer(b, node->inputs[i]));
             touch(b, node->inputs[i], b->plan->buffers[b->plan->value_buffer[node->inputs[i]->id]].last);
         }
-    b->plan->buffers[id].last = last;
-    return join_buffer(b, node->outputs[0], id);
+    return HONE_OK;
+}
+
+/* Same bytes, another shape; or parts of them (offsets, one per output). */
+static hone_status add_alias(builder *b, uint32_t index, const size_t *offsets) {
+    const hone__node *node = b->model->nodes[index].node;
+    uint32_t source;
+    HONE_TRY(need_buffer(b, node->inputs[0]));
+    HONE_TRY(in_layout(b, node->inputs[0], hone__cpu_layout_wants(&b->plan->layout, index, 0), index, false, &source));
+    const uint32_t id = b->plan->value_buffer[source];
+    const size_t at = b->plan->value_offset[source];
+    HONE_TRY(touch_alias(b, node));
+    if (!offsets)
+        return join_buffer(b, node->outputs[0], id, at);
+    for (size_t i = 0; i < node->n_outputs; i++)
+        HONE_TRY(join_buffer(b, node->outputs[i], id, at + offsets[i]));
+    return HONE_OK;
+}
+
+enum { MAX_PARTS = 256 };
+
+/* A Concat whose inputs were all written into its output has nothing left to do. *done tells. */
+static hone_status add_joined(builder *b, uint32_t index, const uint32_t *ids, bool *done) {
+    const hone__node *node = b->model->nodes[index].node;
+    const hone__exec_plan *plan = b->plan;
+    size_t offsets[MAX_PARTS], at;
+    *done = false;
+    if (strcmp(node->op_type, "Concat") != 0 || node->n_inputs > MAX_PARTS ||
+        !hone__cpu_alias_pieces(plan, index, ids, offsets))
+        return HONE_OK;
+    const uint32_t out = node->outputs[0]->id, root = hone__cpu_alias_root(&b->alias, out, &at);
+    const uint32_t buffer = b->early[root];
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (buffer == HONE_NO_BUFFER || plan->value_buffer[ids[i]] != buffer ||
+            plan->value_offset[ids[i]] != at + offsets[i])
+            return HONE_OK;
+    *done = true;
+    HONE_TRY(touch_alias(b, node));
+    return join_buffer(b, node->outputs[0], buffer, at);
 }
 
 void *hone__cpu_plan_alloc_packed(hone__cpu_plan *ctx, size_t size) {
@@ -314,7 +358,8 @@ static bool may_take_over(const builder *b, const hone__node *node, const uint32
         if (!(node->op->flags & HONE_OP_ELEMENTWISE) || hone__cpu_plan_desc(b->plan, ids[i]).size != in)
             return false;
     }
-    return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in == out && buffer->size == out;
+    return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in == out && buffer->size == out &&
+           b->plan->value_offset[ids[inplace]] == 0;
 }
 
 static hone_status add_outputs(builder *b, const hone__node *node, const uint32_t *ids, uint32_t at, int8_t inplace) {
@@ -322,10 +367,16 @@ static hone_status add_outputs(builder *b, const hone__node *node, const uint32_
         const hone__value *value = node->outputs[i];
         if (!value)
             continue;
+        bool is_member;
+        uint32_t buffer;
+        size_t offset;
+        HONE_TRY(find_group(b, value->id, at, &is_member, &buffer, &offset));
         if (!is_plain(&b->plan->shapes.values[value->id]))
             HONE_TRY(add_value(b, value, HONE_PLACE_RUNTIME, at, NULL));
+        else if (is_member)
+            HONE_TRY(join_buffer(b, value, buffer, offset));
         else if (i == 0 && may_take_over(b, node, ids, inplace))
-            HONE_TRY(join_buffer(b, value, b->plan->value_buffer[node->inputs[inplace]->id]));
+            HONE_TRY(join_buffer(b, value, b->plan->value_buffer[node->inputs[inplace]->id], 0));
         else
             HONE_TRY(add_value(b, value, HONE_PLACE_BLOCK, at, NULL));
     }
@@ -387,6 +438,10 @@ static hone_status add_step(builder *b, uint32_t index, const hone__cpu_step *pl
         if (node->inputs[i])
             HONE_TRY(in_layout(b, node->inputs[i], hone__cpu_layout_wants(&plan->layout, index, i), index,
                                plan->n_steps > n_before, &step.ids[i]));
+    bool is_joined;
+    HONE_TRY(add_joined(b, index, step.ids, &is_joined));
+    if (is_joined)
+        return HONE_OK;
     step.adds_time = plan->n_steps > n_before;
     const uint32_t at = (uint32_t)plan->n_steps;
     plan->has_dynamic |= step.is_dynamic;
@@ -526,7 +581,8 @@ static void place_outputs(builder *b) {
         if (id == HONE_NO_BUFFER)
             continue;
         hone__cpu_buffer *buffer = &b->plan->buffers[id];
-        if (buffer->place != HONE_PLACE_BLOCK || buffer->size != b->plan->shapes.values[value->id].desc.size)
+        if (buffer->place != HONE_PLACE_BLOCK || buffer->size != b->plan->shapes.values[value->id].desc.size ||
+            b->plan->value_offset[b->plan->output_ids[i]] != 0)
             continue;
         buffer->place = HONE_PLACE_OUTPUT;
         buffer->index = (uint32_t)i;
@@ -587,11 +643,28 @@ static hone_status build(builder *b) {
                 HONE_TRY(add_chain(b, i));
             continue;
         }
-        HONE_TRY(is_alias(b, node) ? add_alias(b, i) : add_step(b, i, NULL));
+        size_t offsets[MAX_PARTS];
+        if (hone__cpu_alias_is_view(plan, node))
+            HONE_TRY(add_alias(b, i, NULL));
+        else if (hone__cpu_alias_parts(plan, i, offsets))
+            HONE_TRY(add_alias(b, i, offsets));
+        else
+            HONE_TRY(add_step(b, i, NULL));
     }
     HONE_TRY(deliver_plain(b));
     place_outputs(b);
     return place_block(b);
+}
+
+static hone_status make_groups(builder *b) {
+    const size_t n = b->plan->n_ids + 1;
+    b->alias.parent = hone__malloc(n * sizeof *b->alias.parent);
+    b->alias.offset = hone__calloc(n, sizeof *b->alias.offset);
+    b->early = hone__malloc(n * sizeof *b->early);
+    if (!b->alias.parent || !b->alias.offset || !b->early)
+        return hone__fail_memory(b->error, "the plan");
+    memset(b->early, 0xFF, n * sizeof *b->early);
+    return hone__cpu_alias_assign(b->plan, !b->choices->has_branches, &b->alias, b->error);
 }
 
 static hone_status check_output_names(const builder *b) {
@@ -619,10 +692,11 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
     pthread_mutex_lock(&model->plan_lock);
     plan->n_values = plan->n_ids = n_values;
     plan->value_buffer = hone__malloc((2 * n_values + 1) * sizeof *plan->value_buffer);
+    plan->value_offset = hone__calloc(2 * n_values + 1, sizeof *plan->value_offset);
     plan->output_ids = hone__calloc(graph->n_outputs + 1, sizeof *plan->output_ids);
     plan->node_step = hone__calloc(model->n_nodes + 1, sizeof *plan->node_step);
     plan->output_in_place = hone__calloc(graph->n_outputs + 1, sizeof *plan->output_in_place);
-    if (!plan->value_buffer || !plan->node_step || !plan->output_in_place || !plan->output_ids) {
+    if (!plan->value_buffer || !plan->value_offset || !plan->node_step || !plan->output_in_place || !plan->output_ids) {
         status = hone__fail_memory(error, "the plan");
         goto cleanup;
     }
@@ -632,10 +706,14 @@ hone_status hone__cpu_plan_make(hone__exec_model *model, const hone_tensor *cons
     HONE_CHECK(hone__cpu_layout_assign(model, &plan->shapes, b.choices->layout, &plan->arena, &plan->layout, error));
     if (plan->layout.block)
         plan->n_ids = 2 * n_values;
+    HONE_CHECK(make_groups(&b));
     HONE_CHECK(build(&b));
     if (b.choices->has_branches)
         HONE_CHECK(hone__cpu_plan_link_steps(plan, error));
-cleanup:;
+cleanup:
+    hone__free(b.alias.parent);
+    hone__free(b.alias.offset);
+    hone__free(b.early);
     /* On failure too: other plans may count on weights whose packing was put off by this one. */
     const bool has_packed = model->work.n > 0;
     hone__cpu_work_run(&model->work, model->intra);
@@ -660,6 +738,7 @@ void hone__cpu_plan_destroy(hone__exec_plan *plan) {
     hone__free(plan->buffers);
     hone__free(plan->steps);
     hone__free(plan->value_buffer);
+    hone__free(plan->value_offset);
     hone__free(plan->node_step);
     hone__free(plan->output_in_place);
     hone__free(plan->output_ids);

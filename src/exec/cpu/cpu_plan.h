@@ -66,6 +66,7 @@ struct hone__exec_plan {
     size_t n_values;        /* of the graph. Id n_values + i is value i in the layout that it does not have itself */
     size_t n_ids;           /* twice that, or n_values when no value is blocked */
     uint32_t *value_buffer; /* [n_ids], HONE_NO_BUFFER for values without one */
+    size_t *value_offset;   /* [n_ids]: bytes from the buffer's beginning; see cpu_alias.h */
     hone__cpu_layout layout;
     uint32_t *output_ids;  /* [graph->n_outputs] */
     int32_t *node_step;    /* [n_nodes], -1: no step */
