@@ -121,14 +121,14 @@ static void print_kernels(const hone_session *session, const char *level) {
                       *node.layout ? " " : "", node.layout);
 }
 
-static void run_session(const maker *m, hone_model *model, const char *level, const hone_tensor *const *in) {
+/* NULL when it is refused. */
+static hone_session *make_session(const maker *m, hone_model *model, const char *level) {
     hone_options *options;
     hone_session *session;
-    hone_tensor *out[MAKER_MAX_VALUES];
     hone_error error;
     hone_error_clear(&error);
     if (hone_options_create(&options, NULL) != HONE_OK)
-        return;
+        return NULL;
     (void)hone_options_set(options, "graph_optimization_level", level, NULL);
     (void)hone_options_set(options, "intra_op_num_threads", m->way & 1 ? "2" : "1", NULL);
     if (m->way & 2)
@@ -143,7 +143,16 @@ static void run_session(const maker *m, hone_model *model, const char *level, co
     hone_options_destroy(options);
     if (status != HONE_OK && !is_refused(status))
         finding(m, level, error.message);
-    if (status != HONE_OK)
+    return status == HONE_OK ? session : NULL;
+}
+
+static void run_session(const maker *m, hone_model *model, const char *level, const hone_tensor *const *in) {
+    hone_session *session = make_session(m, model, level);
+    hone_tensor *out[MAKER_MAX_VALUES];
+    hone_error error;
+    hone_status status;
+    hone_error_clear(&error);
+    if (!session)
         return;
     for (int i = 0; i < 2; i++) { /* the second time with the plan of the first */
         status = hone_session_run(session, in, m->n_inputs, out, m->n_outputs, &error);
@@ -155,6 +164,86 @@ static void run_session(const maker *m, hone_model *model, const char *level, co
     if (getenv("HONE_FUZZ_VERBOSE"))
         print_kernels(session, level);
     hone_session_destroy(session);
+}
+
+/* ---- other shapes ---- */
+
+/* An input with every dim that the model leaves open one larger, its elements repeated; else a copy. */
+static hone_tensor *stretched(const maker_value *v, bool *is_changed) {
+    const hone_tensor *from = v->tensor;
+    hone_tensor *to = NULL;
+    int64_t dims[HONE_MAX_RANK];
+    const size_t size = (size_t)hone_dtype_bits(from->dtype) / 8;
+    bool is_open = false;
+    for (int i = 0; from->kind == HONE_KIND_TENSOR && i < from->rank; i++) {
+        dims[i] = from->dims[i] + (v->value->type.dims[i].value < 0);
+        is_open = is_open || dims[i] != from->dims[i];
+    }
+    if (!is_open || from->dtype == HONE_DTYPE_STRING || size == 0 || from->size == 0) {
+        (void)hone_tensor_clone(from, &to, NULL);
+        return to;
+    }
+    if (hone_tensor_create(from->dtype, from->rank, dims, &to, NULL) != HONE_OK)
+        return NULL;
+    for (size_t at = 0; at < to->size; at += size)
+        memcpy((char *)to->data + at, (const char *)from->data + at % from->size, size);
+    *is_changed = true;
+    return to;
+}
+
+static bool is_ordinary(const hone_tensor *t) {
+    for (size_t i = 0; i < t->n_items; i++)
+        if (!is_ordinary(t->items[i]))
+            return false;
+    if (t->kind != HONE_KIND_TENSOR || !hone__dtype_in(t->dtype, HONE_SET_FLOAT | HONE_SET_COMPLEX))
+        return true;
+    for (int64_t i = 0; i < hone__tensor_count(t); i++)
+        if (!(fabs(hone_tensor_get_double(t, i)) <= 1e4))
+            return false;
+    return true;
+}
+
+/* One session is given the first shapes, others, and the first again. */
+static void run_shapes(const maker *m, hone_model *model, const hone_tensor *const *first,
+                       const hone_tensor *const *second, hone_tensor *const *want) {
+    static const char *const where[] = {"the first shapes", "other shapes", "the first shapes again"};
+    hone_session *session = make_session(m, model, m->way & 1 ? "ORT_ENABLE_ALL" : "ORT_DISABLE_ALL");
+    hone_tensor *out[MAKER_MAX_VALUES];
+    hone_error error;
+    hone_error_clear(&error);
+    for (int i = 0; session && i < 3; i++) {
+        hone_status status = hone_session_run(session, i == 1 ? second : first, m->n_inputs, out, m->n_outputs, &error);
+        if (status != HONE_OK && !is_refused(status))
+            finding(m, where[i], error.message);
+        for (size_t k = 0; status == HONE_OK && k < m->n_outputs; k++) {
+            const maker_value *v = &m->values[m->outputs[k]];
+            compare(m, v, i == 1 ? want[k] : v->tensor, out[k], where[i]);
+            hone_tensor_destroy(out[k]);
+        }
+    }
+    hone_session_destroy(session);
+}
+
+static void run_other_shapes(const maker *m, hone_model *model, const hone_tensor *const *in) {
+    hone_tensor *other[MAKER_MAX_INPUTS] = {NULL}, *want[MAKER_MAX_VALUES];
+    bool is_changed = false, is_whole = true;
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        other[i] = stretched(&m->values[m->inputs[i]], &is_changed);
+        is_whole = is_whole && other[i];
+    }
+    const hone_tensor *const *second = (const hone_tensor *const *)other;
+    if (is_changed && is_whole &&
+        hone__graph_run(m->graph, second, m->n_inputs, want, m->n_outputs, NULL, NULL, NULL) == HONE_OK) {
+        bool is_fair = true;
+        for (size_t i = 0; i < m->n_outputs; i++)
+            is_fair = is_fair && is_ordinary(want[i]);
+        if (is_fair)
+            run_shapes(m, model, in, second, want);
+        for (size_t i = 0; i < m->n_outputs; i++)
+            hone_tensor_destroy(want[i]);
+    }
+    for (size_t i = 0; i < m->n_inputs; i++)
+        hone_tensor_destroy(other[i]);
 }
 
 /* The model optimised for one kind of operators, written, read again and run as it stands. */
@@ -223,6 +312,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (model) {
             run_session(&m, model, "ORT_DISABLE_ALL", in);
             run_session(&m, model, "ORT_ENABLE_ALL", in);
+            if (m.has_recipes)
+                run_other_shapes(&m, model, in);
             if (m.has_recipes)
                 run_session(&m, model, m.way & 64 ? "ORT_ENABLE_BASIC" : "ORT_ENABLE_EXTENDED", in);
             for (int i = 0; i < 3; i++)
