@@ -116,8 +116,9 @@ typedef struct hone__conv_blocked_plan {
     size_t units, n_chunk;                 /* output rows (tiles of the one row when pointwise); chunks of them */
     size_t tile;                           /* pixels */
     size_t row_lo, row_hi, col_lo, col_hi; /* output positions whose taps all lie inside */
-    bool panels_outer;                     /* a task's loop over panels lies outside that over tiles */
-    bool is_padded;                        /* depthwise: planes are copied into padded ones */
+    bool is_split;     /* of a task's number the chunk of pixels varies fastest, not that of panels */
+    bool panels_outer; /* a task's loop over panels lies outside that over tiles */
+    bool is_padded;    /* depthwise: planes are copied into padded ones */
     size_t pad_w, pad_h, scratch;
 } hone__conv_blocked_plan;
 

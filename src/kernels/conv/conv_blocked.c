@@ -17,6 +17,7 @@ enum {
     CHUNK_BYTES = 128 * 1024,
     TASKS_PER_THREAD = 8,
     MANY_PIXELS = 150,
+    FEW_TILES = 4,
     DEEP_BYTES = 1024 * 1024,
     WIDE_BORDER = 5 /* columns */
 };
@@ -88,13 +89,21 @@ static void blocked_split(hone__conv_plan *plan, hone__conv_blocked_plan *p) {
     }
     p->n_chunk = hone__max_size(1, chunks >= threads ? chunks / threads * threads : chunks);
     p->n_jchunk = hone__max_size(1, jchunks >= threads ? jchunks / threads * threads : jchunks);
+    const bool is_row = d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow;
+    /* Few panels that threads cannot share evenly: they share the tiles of the middle one. */
+    p->is_split = is_row && jchunks > 1 && chunks == 1 && p->n_panel < 4 * threads && p->n_panel % threads != 0;
+    if (p->is_split) {
+        p->n_jchunk = p->n_panel;
+        p->n_chunk = hone__min_size(p->units, threads);
+    }
     const size_t panel = p->cg * d->r * d->s * 2 * plan->ops->vw * sizeof(float);
     p->panels_outer = panel * hone__conv_ceil(p->n_panel, p->n_jchunk) > PANEL_BYTES;
     /* A panel that stays in L1 meets many tiles whose input stays in L2: results are then written as one stream. */
-    const bool is_row = d->oh == 1 && p->col_lo == 0 && p->col_hi == d->ow;
     if (is_row && p->n_jchunk == 1 && p->n_panel > 2 && panel <= L1_PANEL_BYTES) {
         const size_t fit = hone__conv_ceil(d->c * pixels * sizeof(float), CHUNK_BYTES);
-        p->n_chunk = hone__min_size(p->units, hone__max_size(p->n_chunk, hone__round_up(fit, threads)));
+        const size_t few = hone__round_up(hone__max_size(1, p->units / FEW_TILES), threads);
+        p->n_chunk = hone__max_size(hone__min_size(p->n_chunk, few), hone__round_up(fit, threads));
+        p->n_chunk = hone__min_size(p->units, p->n_chunk);
         p->panels_outer = true;
     }
 }
@@ -416,8 +425,12 @@ void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t ta
     (void)thread;
     const hone__conv_blocked_plan *p = &args->plan->blocked;
     /* Chunks of pixels vary slowest: a thread's share is one band of the image, whatever the channels. */
-    const size_t jc = task % p->n_jchunk, g = task / p->n_jchunk % p->groups;
-    const size_t rest = task / p->n_jchunk / p->groups, chunk = rest % p->n_chunk, image = rest / p->n_chunk;
+    size_t jc = task % p->n_jchunk, g = task / p->n_jchunk % p->groups;
+    size_t rest = task / p->n_jchunk / p->groups, chunk = rest % p->n_chunk, image = rest / p->n_chunk;
+    if (p->is_split) {
+        chunk = task % p->n_chunk, jc = task / p->n_chunk % p->n_jchunk;
+        g = task / p->n_chunk / p->n_jchunk % p->groups, image = task / p->n_chunk / p->n_jchunk / p->groups;
+    }
     const size_t begin = p->units * chunk / p->n_chunk, end = p->units * (chunk + 1) / p->n_chunk;
     const size_t j0 = p->n_panel * jc / p->n_jchunk, j1 = p->n_panel * (jc + 1) / p->n_jchunk;
     const hone__conv_blocked_job job = hone__conv_blocked_job_at(args, image, g);
