@@ -117,6 +117,30 @@ static void add_conv(net *w, size_t x, int64_t k, int64_t r, int64_t stride, int
     hone__node_set_attr_int(node, "group", groups, NULL);
 }
 
+/* Channels in two or three parts, of which one may end inside a block. */
+static void add_split(net *w, size_t x) {
+    static const int64_t FIRST[] = {16, 16, 8, 5};
+    const int64_t *d = w->dims[x], first = FIRST[next(4)];
+    if (d[1] <= first)
+        return;
+    const bool is_three = d[1] > 2 * first && next(2);
+    const int64_t sizes[3] = {first, is_three ? first : d[1] - first, d[1] - 2 * first};
+    const size_t n = is_three ? 3 : 2, at = w->n;
+    hone__value *in[2] = {w->values[x], integers(w, (int64_t)n, sizes)}, *out[3];
+    hone__node *node;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(hone__graph_add_value(w->graph, NULL, &out[i], NULL), HONE_OK);
+        w->values[w->n] = out[i];
+        memcpy(w->dims[w->n], w->dims[x], sizeof w->dims[x]);
+        w->dims[w->n++][1] = sizes[i];
+    }
+    assert_int_equal(hone__graph_add_node(w->graph, NULL, "", "Split", "Split", in, 2, out, n, &node, NULL), HONE_OK);
+    node->opset = OPSET;
+    node->op = hone__op_find("", "Split", OPSET);
+    hone__node_set_attr_int(node, "axis", 1, NULL);
+    assert_true(w->n == at + n);
+}
+
 static size_t same_shape(const net *w, size_t x) {
     for (size_t i = next((uint32_t)w->n), n = 0; n < w->n; n++, i = (i + 1) % w->n)
         if (i != x && memcmp(w->dims[i], w->dims[x], sizeof w->dims[x]) == 0)
@@ -131,7 +155,7 @@ static void add_step(net *w) {
     const int64_t *d = w->dims[x], k = WIDTHS[next(8)];
     hone__value *in[5] = {w->values[x]};
     hone__node *node;
-    switch (next(17)) {
+    switch (next(18)) {
     case 0:
     case 1:
         add_conv(w, x, k, 1, 1, 1);
@@ -196,7 +220,10 @@ static void add_step(net *w) {
         add_gather(w, x);
         break;
     case 14:
-    case 15: { /* an inverted residual: a chain that may run as one step */
+        add_split(w, x);
+        break;
+    case 15:
+    case 16: { /* an inverted residual: a chain that may run as one step */
         const size_t at = w->n;
         const int64_t rows = d[2];
         add_conv(w, x, 16 + 8 * next(5), 1, 1, 1);

@@ -169,16 +169,16 @@ bool hone__cpu_alias_parts(const hone__exec_plan *plan, uint32_t index, size_t *
         return slice_part(plan, index, &offsets[0]) && offsets[0] % HONE_ALIGNMENT == 0;
     int64_t axis = hone__node_attr_int(node, "axis", 0);
     axis += axis < 0 ? in->desc.rank : 0;
-    if (hone__cpu_layout_form(&plan->layout, index) || !is_outermost(&in->desc, axis))
+    if (!is_outermost(&in->desc, axis))
         return false;
     size_t at = 0;
     for (size_t i = 0; i < node->n_outputs; i++) {
         offsets[i] = at;
         if (at % HONE_ALIGNMENT != 0)
             return false;
-        at += shape_of(plan, node->outputs[i])->desc.size;
+        at += hone__cpu_plan_desc(plan, node->outputs[i]->id).size; /* blocked: all but the last end with a block */
     }
-    return at == in->desc.size;
+    return at == hone__cpu_plan_desc(plan, read_id(plan, index, 0)).size;
 }
 
 /* ---- groups ---- */

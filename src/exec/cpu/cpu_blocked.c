@@ -41,6 +41,17 @@ const hone__cpu_blocked *hone__cpu_blocked_concat(const void *state, hone__cpu_p
     return &as_it_lies;
 }
 
+const hone__cpu_blocked *hone__cpu_blocked_split(const void *state, hone__cpu_plan *ctx) {
+    (void)state;
+    if (hone__node_attr_int(ctx->node, "axis", 0) != 1) /* -3 would be another one of the tensors of rank 5 */
+        return NULL;
+    for (size_t i = 0; i < ctx->n_out; i++)
+        if (!ctx->out[i] || (i + 1 < ctx->n_out && (size_t)ctx->out[i]->dims[1] % ctx->block != 0))
+            return NULL;
+    ctx->blocked_inputs = 1;
+    return &as_it_lies;
+}
+
 /* ---- a number per channel ---- */
 
 typedef struct scale_plan {

@@ -10,6 +10,8 @@ const hone__cpu_blocked *hone__cpu_blocked_same(const void *state, hone__cpu_pla
 const hone__cpu_blocked *hone__cpu_blocked_binary(const void *state, hone__cpu_plan *ctx);
 /* Concat of channels, where every input but the last ends with a block. */
 const hone__cpu_blocked *hone__cpu_blocked_concat(const void *state, hone__cpu_plan *ctx);
+/* Split of channels, where every output but the last ends with a block. */
+const hone__cpu_blocked *hone__cpu_blocked_split(const void *state, hone__cpu_plan *ctx);
 /* BatchNormalization with constant parameters. */
 const hone__cpu_blocked *hone__cpu_blocked_batch_norm(const void *state, hone__cpu_plan *ctx);
 /* Slice of channels that begins with a block. */

@@ -66,10 +66,14 @@ static hone_status consider(assigner *a, uint32_t i, hone__arena *arena, hone_er
         in[k] = node->inputs[k] ? &a->shapes->values[node->inputs[k]->id].desc : NULL;
     }
     const hone_tensor **out = in + node->n_inputs;
-    out[0] = &a->shapes->values[node->outputs[0]->id].desc;
-    for (size_t k = 1; k < node->n_outputs; k++)
-        if (node->outputs[k])
+    for (size_t k = 0; k < node->n_outputs; k++) {
+        if (!node->outputs[k])
+            continue;
+        if (!can_block(&a->shapes->values[node->outputs[k]->id], a->layout->block) ||
+            a->is_captured[node->outputs[k]->id])
             return HONE_OK;
+        out[k] = &a->shapes->values[node->outputs[k]->id].desc;
+    }
     hone__cpu_plan ctx = {.config = &a->model->cpu,
                           .node = node,
                           .in = in,
@@ -116,9 +120,16 @@ static double reorder_cost(const assigner *a, const hone__value *value) {
     return differs ? 2.0 * (double)t->size / REORDER_BYTES_PER_SECOND + REORDER_STEP_SECONDS : 0.0;
 }
 
+static double outputs_cost(const assigner *a, const hone__node *node) {
+    double cost = 0.0;
+    for (size_t k = 0; k < node->n_outputs; k++)
+        cost += node->outputs[k] ? reorder_cost(a, node->outputs[k]) : 0.0;
+    return cost;
+}
+
 static double cost_around(const assigner *a, uint32_t i) {
     const hone__node *node = a->model->nodes[i].node;
-    double cost = (a->on[i] ? -a->gain[i] : 0.0) + reorder_cost(a, node->outputs[0]);
+    double cost = (a->on[i] ? -a->gain[i] : 0.0) + outputs_cost(a, node);
     for (size_t k = 0; k < node->n_inputs; k++)
         if (node->inputs[k])
             cost += reorder_cost(a, node->inputs[k]);
@@ -167,7 +178,7 @@ static void drop_regions(assigner *a, double *sum) {
         const hone__node *node = a->model->nodes[i].node;
         if (!a->on[i])
             continue;
-        double gain = a->gain[i] - reorder_cost(a, node->outputs[0]);
+        double gain = a->gain[i] - outputs_cost(a, node);
         for (size_t k = 0; k < node->n_inputs; k++)
             if (node->inputs[k] && !is_on(a, node->inputs[k]->producer))
                 gain -= reorder_cost(a, node->inputs[k]);
@@ -246,7 +257,10 @@ hone_status hone__cpu_layout_assign(const hone__exec_model *model, const hone__s
     bool any = false;
     for (uint32_t i = 0; i < model->n_nodes; i++) {
         if (a.on[i]) {
-            out->is_blocked[model->nodes[i].node->outputs[0]->id] = true;
+            const hone__node *node = model->nodes[i].node;
+            for (size_t k = 0; k < node->n_outputs; k++)
+                if (node->outputs[k])
+                    out->is_blocked[node->outputs[k]->id] = true;
             any = true;
         } else {
             out->forms[i] = NULL;
