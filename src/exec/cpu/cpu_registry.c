@@ -7,16 +7,27 @@
 
 static const hone__cpu_kernel_family *const g_families[] = {
     /* One line per family. */
-    &hone__cpu_family_attention,      &hone__cpu_family_gemm,
-    &hone__cpu_family_conv,           &hone__cpu_family_conv_transpose,
-    &hone__cpu_family_conv_3d,        &hone__cpu_family_conv_transpose_3d,
-    &hone__cpu_family_eltwise,        &hone__cpu_family_norm,
-    &hone__cpu_family_skip_norm,      &hone__cpu_family_reduce,
-    &hone__cpu_family_move,           &hone__cpu_family_pool,
-    &hone__cpu_family_resize,         &hone__cpu_family_rnn,
-    &hone__cpu_family_rotary,         &hone__cpu_family_sample,
-    &hone__cpu_family_index,          &hone__cpu_family_einsum,
-    &hone__cpu_family_channel_gather, NULL,
+    &hone__cpu_family_attention,
+    &hone__cpu_family_gemm,
+    &hone__cpu_family_conv,
+    &hone__cpu_family_conv_transpose,
+    &hone__cpu_family_conv_3d,
+    &hone__cpu_family_conv_transpose_3d,
+    &hone__cpu_family_eltwise,
+    &hone__cpu_family_norm,
+    &hone__cpu_family_skip_norm,
+    &hone__cpu_family_reduce,
+    &hone__cpu_family_move,
+    &hone__cpu_family_pool,
+    &hone__cpu_family_resize,
+    &hone__cpu_family_rnn,
+    &hone__cpu_family_rotary,
+    &hone__cpu_family_sample,
+    &hone__cpu_family_index,
+    &hone__cpu_family_einsum,
+    &hone__cpu_family_quant,
+    &hone__cpu_family_channel_gather,
+    NULL,
 };
 
 const hone__cpu_kernel_family *const *hone__cpu_kernel_families(void) { return g_families; }

@@ -20,6 +20,7 @@ extern const hone__cpu_kernel_family hone__cpu_family_gemm;
 extern const hone__cpu_kernel_family hone__cpu_family_norm;
 extern const hone__cpu_kernel_family hone__cpu_family_skip_norm;
 extern const hone__cpu_kernel_family hone__cpu_family_index;
+extern const hone__cpu_kernel_family hone__cpu_family_quant;
 extern const hone__cpu_kernel_family hone__cpu_family_reduce;
 extern const hone__cpu_kernel_family hone__cpu_family_move;
 extern const hone__cpu_kernel_family hone__cpu_family_pool;
