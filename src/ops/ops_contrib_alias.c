@@ -300,6 +300,20 @@ static const hone__op_attr a_q_conv[] = {
     CONV_ATTRS, {"pads", HONE_ATTR_INTS, false}, {"channels_last", HONE_ATTR_INT, false}};
 static const hone__op_attr a_dynamic[] = {CONV_ATTRS, {"output_padding", HONE_ATTR_INTS, false}};
 
+/* Two operations per multiply-add: one for each output element and weight of its channel. */
+static double flops_channels_last(const hone__node *node, const hone__type *const *in, const hone__type *const *out) {
+    const hone__type *w = in[1], *y = out[0];
+    (void)node;
+    if (!w || !y || w->rank < 3 || y->rank < 3)
+        return 0;
+    double flops = 2;
+    for (int i = 0; i < y->rank; i++)
+        flops *= (double)y->dims[i].value;
+    for (int i = 1; i < w->rank; i++)
+        flops *= (double)w->dims[i].value;
+    return flops;
+}
+
 static const hone__op g_rows[] = {
     HONE_ROW(MS, "TransposeMatMul", 1, HONE_OP_PURE, 2, p_product, 1, q_float, a_product, infer_alias, eval_alias,
              NULL),
@@ -312,7 +326,7 @@ static const hone__op g_rows[] = {
     HONE_ROW(MS, "NhwcConv", 1, HONE_OP_PURE, 2, p_conv, 1, q_float, a_conv, infer_channels_last, eval_channels_last,
              NULL),
     HONE_ROW(MS, "NhwcFusedConv", 1, HONE_OP_PURE, 2, p_conv, 1, q_float, a_fused_conv, infer_channels_last,
-             eval_channels_last, NULL),
+             eval_channels_last, flops_channels_last),
     HONE_ROW(MS, "QLinearConv", 1, HONE_OP_PURE, 8, p_q_conv, 1, q_q_conv, a_q_conv, infer_channels_last,
              eval_channels_last, NULL),
     HONE_ROW(MS, "ConvTransposeWithDynamicPads", 1, HONE_OP_PURE, 2, p_dynamic, 1, q_float, a_dynamic,

@@ -110,6 +110,32 @@ hone_status hone__pass_bypass(hone__pass_context *ctx, hone__node *node, hone__v
     return HONE_OK;
 }
 
+hone_status hone__pass_transpose_constant(hone__pass_context *ctx, hone__node *before, hone__value *from,
+                                          const int64_t *perm, size_t rank, hone__value **out, hone_error *error) {
+    HONE_TRY(hone__value_align(from, error));
+    const hone_tensor *t = from->constant;
+    *out = from;
+    if (hone__tensor_count(t) == 1 && t->rank <= 1)
+        return HONE_OK;
+    int64_t dims[HONE_MAX_RANK];
+    size_t lead = rank - (size_t)t->rank;
+    for (size_t i = 0; i < rank; i++)
+        dims[i] = i < lead ? 1 : t->dims[i - lead];
+    hone_tensor view, *result = NULL;
+    hone__tensor_view(&view, t->dtype, (int)rank, dims, t->data, t->size);
+    const hone_tensor *in[1] = {&view};
+    hone__node *node;
+    HONE_TRY(hone__pass_insert(ctx, before, "Transpose", &from, 1, from->name, &node, error));
+    HONE_TRY(hone__node_set_attr_ints(node, "perm", perm, rank, error));
+    hone_status status = hone__op_eval_node(node, in, 1, &result, 1, error);
+    hone__graph_remove_node(node);
+    HONE_TRY(status);
+    status = hone__graph_add_constant(ctx->graph, from->name, result, out, error);
+    if (status != HONE_OK)
+        hone_tensor_destroy(result);
+    return status;
+}
+
 /* ---- integers ---- */
 
 bool hone__is_constant(const hone__value *value) {

@@ -49,6 +49,10 @@ hone_status hone__add_scalar(hone__graph *graph, const char *name, hone_dtype dt
 hone_status hone__pass_compute(hone__pass_context *ctx, hone__node *before, const char *op_type, hone__value *a,
                                hone__value *b, hone__value **out, hone_error *error);
 
+/* A constant of at most `rank` dims, seen with `rank` of them and transposed, as a constant; scalars stay. */
+hone_status hone__pass_transpose_constant(hone__pass_context *ctx, hone__node *before, hone__value *from,
+                                          const int64_t *perm, size_t rank, hone__value **out, hone_error *error);
+
 /* Shapes of values hold at every run: in the root and in branches. A loop's body may change shapes between
  * iterations, and exporters declare those of the first one. */
 bool hone__pass_shapes_hold(const hone__graph *graph);

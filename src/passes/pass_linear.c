@@ -34,7 +34,11 @@ static bool read_conv(hone__node *node, hone__linear *l) {
 
 static bool read_product(hone__node *node, hone__linear *l) {
     const hone_tensor *w = node->inputs[1]->constant;
-    bool gemm = hone__is_op(node, "Gemm");
+    bool gemm = hone__is_op(node, "Gemm"), fused = hone__is_op_in(node, "hone", "FusedMatMul");
+    if (fused && (*hone__node_attr_string(node, "activation", "") || hone__node_attr_int(node, "transA", 0) ||
+                  hone__node_attr_int(node, "transB", 0) || hone__node_attr_float(node, "alpha", 1) != 1 ||
+                  (node->n_inputs > 3 && node->inputs[3])))
+        return false;
     bool transposed = gemm && hone__node_attr_int(node, "transB", 0);
     if (w->rank != 2 || w->dims[0] <= 0 || w->dims[1] <= 0 || (gemm && hone__node_attr_int(node, "transA", 0)) ||
         (gemm && node->op->since < 7) || hone__value_rank(node->inputs[0]) < 2)
@@ -46,7 +50,7 @@ static bool read_product(hone__node *node, hone__linear *l) {
     l->inner = 1;
     l->n_out = transposed ? l->d0 : l->d1;
     l->n_in = transposed ? l->d1 : l->d0;
-    l->takes_bias = gemm;
+    l->takes_bias = gemm || fused;
     l->channel_axis = hone__value_rank(node->outputs[0]) - 1;
     if (gemm) {
         l->alpha = hone__node_attr_float(node, "alpha", 1);
@@ -64,7 +68,8 @@ bool hone__linear_read(hone__node *node, hone__linear *l) {
     l->node = node;
     l->alpha = l->beta = 1;
     bool conv = hone__is_op(node, "Conv") || hone__is_op(node, "ConvTranspose");
-    bool product = hone__is_op(node, "Gemm") || hone__is_op(node, "MatMul");
+    bool product =
+        hone__is_op(node, "Gemm") || hone__is_op(node, "MatMul") || hone__is_op_in(node, "hone", "FusedMatMul");
     if ((!conv && !product) || !(conv ? read_conv(node, l) : read_product(node, l)))
         return false;
     if (node->n_inputs < 3 || !node->inputs[2])
@@ -134,6 +139,7 @@ static bool read_elementwise(const hone__node *node, int64_t n, int axis, int ra
     if (!c || (div && which == 0))
         return false;
     *input = 1 - which;
+    a->is_scalar = step == 0;
     for (int64_t i = 0; i < n; i++) {
         double x = c[(size_t)i * step];
         if (div && x == 0)
@@ -173,11 +179,8 @@ bool hone__affine_read(const hone__node *node, int64_t n, int axis, int rank, ho
 
 bool hone__linear_prefers_alpha(const hone__pass_context *ctx, const hone__linear *l, const hone__affine *a) {
     if (ctx->options->target != HONE_TARGET_HONE || l->inner != 1 || l->layout == HONE_LINEAR_CONV ||
-        l->layout == HONE_LINEAR_CONV_TRANSPOSE || a->shifts || l->d0 * l->d1 < MIN_HEAVY)
+        l->layout == HONE_LINEAR_CONV_TRANSPOSE || a->shifts || !a->is_scalar || l->d0 * l->d1 < MIN_HEAVY)
         return false;
-    for (int64_t i = 1; i < a->n; i++)
-        if (a->scale[i] != a->scale[0])
-            return false;
     return true;
 }
 

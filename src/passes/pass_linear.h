@@ -48,6 +48,7 @@ typedef struct hone__affine {
     double *scale, *shift; /* [n], owned */
     int64_t n;
     bool scales, shifts; /* some scale is not 1, some shift not 0 */
+    bool is_scalar;      /* one number for all channels, written as such */
 } hone__affine;
 
 /* A BatchNormalization at inference, or Mul, Div, Add, Sub with a constant per channel or a scalar, acting on values of

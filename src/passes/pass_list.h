@@ -17,6 +17,7 @@ HONE_PASS(fold_shapes);
 HONE_PASS(merge_reshapes);
 HONE_PASS(unflatten_matmul);
 HONE_PASS(merge_transposes);
+HONE_PASS(channels_last);
 HONE_PASS(convert_transposes);
 HONE_PASS(merge_casts);
 HONE_PASS(drop_half_casts);

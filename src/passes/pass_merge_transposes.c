@@ -193,32 +193,6 @@ static bool ranks_fit(const region *r) {
     return true;
 }
 
-static hone_status transposed_constant(const region *r, hone__node *before, hone__value *from, hone__value **out,
-                                       hone__pass_context *ctx, hone_error *error) {
-    HONE_TRY(hone__value_align(from, error));
-    const hone_tensor *t = from->constant;
-    *out = from;
-    if (hone__tensor_count(t) == 1 && t->rank <= 1)
-        return HONE_OK;
-    int64_t dims[HONE_MAX_RANK];
-    size_t lead = r->rank - (size_t)t->rank;
-    for (size_t i = 0; i < r->rank; i++)
-        dims[i] = i < lead ? 1 : t->dims[i - lead];
-    hone_tensor view, *result = NULL;
-    hone__tensor_view(&view, t->dtype, (int)r->rank, dims, t->data, t->size);
-    const hone_tensor *in[1] = {&view};
-    hone__node *node;
-    HONE_TRY(hone__pass_insert(ctx, before, "Transpose", &from, 1, from->name, &node, error));
-    HONE_TRY(hone__node_set_attr_ints(node, "perm", r->q, r->rank, error));
-    hone_status status = hone__op_eval_node(node, in, 1, &result, 1, error);
-    hone__graph_remove_node(node);
-    HONE_TRY(status);
-    status = hone__graph_add_constant(ctx->graph, from->name, result, out, error);
-    if (status != HONE_OK)
-        hone_tensor_destroy(result);
-    return status;
-}
-
 static hone_status permute_type(const region *r, hone__value *value, hone_error *error) {
     hone__dim dims[HONE_MAX_RANK];
     if (hone__value_rank(value) != (int)r->rank)
@@ -247,7 +221,7 @@ static hone_status turn(const region *r, hone__node *node, hone__pass_context *c
         if (!in || is_in(r, in->producer))
             continue;
         if (hone__is_constant(in))
-            HONE_TRY(transposed_constant(r, node, in, &to, ctx, error));
+            HONE_TRY(hone__pass_transpose_constant(ctx, node, in, r->q, r->rank, &to, error));
         else
             to = in->producer->inputs[0];
         HONE_TRY(hone__node_set_input(node, i, to, error));

@@ -75,6 +75,8 @@ static const hone__pass g_passes[] = {
      hone__pass_fuse_skip_layernorm},
     {"fuse_bias_gelu", HONE_OPT_EXTENDED, "Takes the bias before a GELU into it, for ONNX Runtime.",
      hone__pass_fuse_bias_gelu},
+    {"channels_last", HONE_OPT_EXTENDED, "Turns convolutions between transposes to channels-last tensors.",
+     hone__pass_channels_last, .anchors = "Transpose"},
     {"merge_transposes", HONE_OPT_BASIC, "Joins and cancels transposes, also across elementwise nodes.",
      hone__pass_merge_transposes, .anchors = "Transpose"},
     {"convert_transposes", HONE_OPT_BASIC, "Makes a Reshape of a Transpose that moves dims of size 1 only.",

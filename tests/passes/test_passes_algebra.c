@@ -274,6 +274,34 @@ static const pass_case g_cases[] = {
      "ConvTranspose"},
     {"fold_conv_affine", 13, "x:f32 2x4", "c = MatMul(x, @4x6); a = Mul(c, +6); y = Add(a, @6)", "y", "MatMul Add"},
     {"fold_conv_affine", 13, "x:f32 2x4", "c = Gemm(x, @4x6); y = Add(c, @6)", "y", "Gemm"},
+    /* a residual block of ConvNeXt: the last sum leaves in the old order */
+    {"channels_last", 13, "u:f32 1x6x6x32",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[group=32 pads=(1 1 1 1)](x, @32x1x3x3, @32); t = Transpose[perm=(0 2 "
+     "3 "
+     "1)](c); m = MatMul(t, @32x32); b = Transpose[perm=(0 3 1 2)](m); s = Mul(b, +32x1x1); y = Add(s, x)",
+     "y", "NhwcFusedConv MatMul Mul Add Transpose"},
+    {"channels_last", 13, "u:f32 1x6x6x16",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[strides=(2 2)](x, @24x16x2x2, @24); r = Relu(c); t = "
+     "Transpose[perm=(0 2 3 1)](r); y = Softmax(t); z = Softmax(c)",
+     "y, z", "NhwcFusedConv Transpose Relu Softmax Softmax"},
+    {"channels_last", 13, "u:f32 1x6x6x16",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[strides=(2 2)](x, @24x16x2x2); d = Clip(c, -0.5, 0.5); s = "
+     "Transpose[perm=(0 2 3 1)](d); y = Neg(s); z = Transpose[perm=(0 2 3 1)](c); w = Neg(z)",
+     "y, w", "NhwcFusedConv Clip Neg Neg"},
+    /* a kernel that is not the stride, padding, channels that do not fill vectors, no transpose to win */
+    {"channels_last", 13, "u:f32 1x6x6x16",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[strides=(2 2)](x, @24x16x3x3); y = Transpose[perm=(0 2 3 1)](c)", "y",
+     "Transpose Conv Transpose"},
+    {"channels_last", 13, "u:f32 1x6x6x16",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[strides=(2 2) pads=(1 0 1 0)](x, @24x16x2x2); y = "
+     "Transpose[perm=(0 2 3 1)](c)",
+     "y", "Transpose Conv Transpose"},
+    {"channels_last", 13, "u:f32 1x6x6x12",
+     "x = Transpose[perm=(0 3 1 2)](u); c = Conv[group=12](x, @12x1x3x3); y = Transpose[perm=(0 2 3 1)](c)", "y",
+     "Transpose Conv Transpose"},
+    {"channels_last", 13, "x:f32 1x16x6x6",
+     "c = Conv[group=16](x, @16x1x3x3); a = Relu(c); y = Transpose[perm=(0 2 3 1)](a); z = Neg(c)", "y, z",
+     "Conv Relu Transpose Neg"},
     {"fold_conv_affine", 13, "x:f32 1x3x4x6", "c = Conv(x, @3x3x1x1); y = Mul(c, +6)", "y", "Conv Mul"},
     {"fold_conv_affine", 13, "x:f32 1x3x4x6", "c = Conv(x, @1x3x1x1); y = Mul(c, +2x1x1)", "y", "Conv Mul"},
     {"fold_affine_before", 13, X, "a = " BN "(x, +3, @3, @3, +3); y = Conv(a, @6x3x2x2, @6)", "y", "Conv"},

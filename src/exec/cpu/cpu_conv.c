@@ -117,8 +117,7 @@ void hone__conv_release(void *state) {
 
 /* ---- plan ---- */
 
-/* Padding before the first element along one dimension. */
-static int64_t pad_before(const hone__conv_attrs *a, int i, int64_t in, int64_t out, int64_t kernel) {
+int64_t hone__conv_pad_before(const hone__conv_attrs *a, int i, int64_t in, int64_t out, int64_t kernel) {
     if (a->auto_pad == HONE_CONV_PAD_EXPLICIT)
         return a->pad_begin[i];
     if (a->auto_pad == HONE_CONV_PAD_VALID)
@@ -159,8 +158,8 @@ static hone_status describe(hone__cpu_plan *ctx, hone__conv_desc *d) {
                            .groups = a.groups,
                            .layout = HONE_CONV_LAYOUT_NCHW};
     if (hone__tensor_count(y) > 0) {
-        d->pad_top = (size_t)pad_before(&a, 0, in[0], out[0], kernel[0]);
-        d->pad_left = (size_t)pad_before(&a, 1, in[1], out[1], kernel[1]);
+        d->pad_top = (size_t)hone__conv_pad_before(&a, 0, in[0], out[0], kernel[0]);
+        d->pad_left = (size_t)hone__conv_pad_before(&a, 1, in[1], out[1], kernel[1]);
     }
     return HONE_OK;
 }

@@ -48,6 +48,8 @@ typedef struct hone__conv_attrs {
 
 /* False when an attribute is out of what the kernels do (negative pads, other ranks). */
 bool hone__conv_read_attrs(const hone__node *node, int spatial, hone__conv_attrs *out);
+/* Padding before the first element along dimension i of two. */
+int64_t hone__conv_pad_before(const hone__conv_attrs *a, int i, int64_t in, int64_t out, int64_t kernel);
 /* Ranks of one or two spatial dimensions. */
 bool hone__conv_shapes_ok(const hone__node *node);
 

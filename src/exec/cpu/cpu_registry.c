@@ -11,6 +11,7 @@ static const hone__cpu_kernel_family *const g_families[] = {
     &hone__cpu_family_gemm,
     &hone__cpu_family_conv,
     &hone__cpu_family_conv_transpose,
+    &hone__cpu_family_conv_last,
     &hone__cpu_family_conv_3d,
     &hone__cpu_family_conv_transpose_3d,
     &hone__cpu_family_eltwise,

@@ -12,6 +12,7 @@ extern const hone__cpu_kernel_family hone__cpu_family_attention;
 extern const hone__cpu_kernel_family hone__cpu_family_channel_gather;
 extern const hone__cpu_kernel_family hone__cpu_family_conv;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_3d;
+extern const hone__cpu_kernel_family hone__cpu_family_conv_last;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_transpose;
 extern const hone__cpu_kernel_family hone__cpu_family_conv_transpose_3d;
 extern const hone__cpu_kernel_family hone__cpu_family_einsum;

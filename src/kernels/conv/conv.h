@@ -178,6 +178,31 @@ bool hone__conv_chain_pays(const hone__conv_chain_plan *chain, size_t l2_bytes);
 size_t hone__conv_chain_tasks(const hone__conv_chain_plan *chain);
 void hone__conv_chain_run(const hone__conv_chain_args *args, size_t task, int thread);
 
+/* A depthwise convolution of channels-last tensors, x [n][h][w][c] and y, z [n][oh][ow][c]; conv_channels_last.c. */
+typedef struct hone__conv_last_plan {
+    hone__conv_desc desc; /* its layouts are not looked at */
+    const hone__conv_ops *ops;
+    size_t n_block;              /* vectors of channels */
+    size_t n_band, rows;         /* bands of output rows, and their height */
+    size_t n_split;              /* parts of the channels */
+    size_t pad_w, pad_h, tile;   /* padded plane; pixels */
+    size_t thread_size, n_tasks; /* bytes of workspace per thread */
+    size_t packed_size, workspace_size;
+} hone__conv_last_plan;
+
+typedef struct hone__conv_last_args {
+    const hone__conv_last_plan *plan;
+    const float *x, *packed, *bias, *z; /* bias, z: or NULL */
+    float *y;
+    void *workspace; /* 64-byte aligned */
+} hone__conv_last_args;
+
+/* False when channels do not fill vectors of this ISA, the layer is not depthwise, or sizes overflow. */
+bool hone__conv_last_plan_init(hone__conv_last_plan *plan, const hone__conv_desc *desc, uint32_t isa, int n_threads);
+/* w: [c][taps]. */
+void hone__conv_last_pack(const hone__conv_ops *ops, const hone_f32_unaligned *w, size_t c, size_t taps, float *packed);
+void hone__conv_last_run(const hone__conv_last_args *args, size_t task, int thread);
+
 struct hone__conv_algo {
     const char *name;     /* "winograd_f43" */
     const char *accuracy; /* one sentence */

@@ -197,6 +197,11 @@ static void block_scale(const float *x, const float *s, size_t n, bool is_add, f
     }
 }
 
+static void block_gather(const float *x, size_t stride, size_t n, float *y) {
+    for (size_t i = 0; i < n; i++, x += stride, y += VW)
+        v_store(y, v_load(x));
+}
+
 static void block_affine(const float *x, const float *scale, const float *shift, size_t n, float *y) {
     const vf a = v_load(scale), b = v_load(shift);
     for (size_t i = 0; i < n; i++, x += VW, y += VW)

@@ -135,7 +135,8 @@ struct hone__conv_ops {
     void (*block_from_planes)(const float *x, size_t plane, size_t n_c, size_t n, float *y);
     void (*block_to_planes)(const float *x, size_t n_c, size_t n, float *y, size_t plane);
     void (*blocked_pool)(const hone__conv_bpool *pool);
-    /* y[i] = x[i] op s, a vector each, i < n; and x[i] * scale + shift. */
+    /* y[i] = x[i*stride], a vector each, i < n; x[i] op s; and x[i] * scale + shift. */
+    void (*block_gather)(const float *x, size_t stride, size_t n, float *y);
     void (*block_scale)(const float *x, const float *s, size_t n, bool is_add, float *y);
     void (*block_affine)(const float *x, const float *scale, const float *shift, size_t n, float *y);
 };
