@@ -63,10 +63,12 @@ static void winograd_split(const hone__conv_plan *plan, hone__conv_winograd_plan
     const size_t least_bands = hone__conv_ceil(p->n_tiles, most);
     hone__conv_winograd_plan best = *p;
     double least = 0;
-    for (size_t bands = least_bands; bands <= least_bands + 2 * threads && bands <= p->n_tiles; bands++)
-        for (size_t parts = 1; parts <= 2 * threads && parts <= p->n_kblock; parts++) {
+    for (size_t parts = 1; parts <= hone__min_size(2 * threads, p->n_kblock); parts += hone__max_size(1, parts / 2))
+        for (size_t more = 0; more < 4; more++) {
+            /* As many bands as fill whole rounds of the threads. */
+            const size_t rounds = hone__conv_ceil(least_bands * parts, threads) + more;
             hone__conv_winograd_plan q = *p;
-            q.band_tiles = hone__conv_ceil(p->n_tiles, bands);
+            q.band_tiles = hone__conv_ceil(p->n_tiles, hone__max_size(least_bands, rounds * threads / parts));
             q.n_band = hone__conv_ceil(p->n_tiles, q.band_tiles);
             q.n_jpart = hone__conv_ceil(p->n_kblock, parts);
             q.n_part = hone__conv_ceil(p->n_kblock, q.n_jpart);
