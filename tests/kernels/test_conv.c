@@ -159,6 +159,8 @@ static float *random_floats(size_t n) {
 static double allowed(const char *name) {
     if (strstr(name, "f63"))
         return 400;
+    if (strstr(name, "f53"))
+        return 200;
     if (strstr(name, "f43"))
         return 120;
     if (strstr(name, "f23"))

@@ -9,10 +9,10 @@
  *
  * Accuracy. The project allows outputs to differ by 1e-5*max(1, max|b|) + 1e-3*|b|. Largest error of one layer in units
  * of that, measured by bench/bench_conv over the layers of bench/shapes/conv.txt with uniform random inputs and
- * weights: direct, GEMM forms and depthwise 0.08; F(2,3) 0.1; F(4,3) 0.15; F(6,3) 0.58, reached at 64 channels as at
- * 512, because products are summed in chunks of at most 64 channels (in one go it would be 0.96 at 128 and 1.25 at
- * 512). So F(6,3) is applied up to 512 channels, where the cost model finds it more than 2 % faster than F(4,3). Tests
- * bound the same in units of fp32 epsilon times the sum of magnitudes.
+ * weights: direct, GEMM forms and depthwise 0.08; F(2,3) 0.1; F(4,3) 0.15; F(5,3) 0.35; F(6,3) 0.58, reached at 64
+ * channels as at 512, because products are summed in chunks of at most 64 channels, of F(6,3) 32 (in one go it would be
+ * 0.96 at 128 and 1.25 at 512). So F(6,3) is applied up to 512 channels, where the cost model finds it more than 2 %
+ * faster than the others. Tests bound the same in units of fp32 epsilon times the sum of magnitudes.
  *
  * 1-D convolutions are 2-D ones with h = r = 1. Kernels never read outside x, z, w and never write outside y
  * and the stated workspace. */

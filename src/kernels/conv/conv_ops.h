@@ -99,7 +99,7 @@ struct hone__conv_ops {
                        const int32_t *pixel_offset, const uint8_t *is_run, const uint16_t *mask, size_t mask_stride,
                        size_t n_vec, float *dst);
 
-    /* Winograd of output tile m (2, 4, 6): v[freq*fs + lane], patch of one vector of channels; the next one
+    /* Winograd of output tile m (2, 4, 5, 6): v[freq*fs + lane], patch of one vector of channels; the next one
      * called for goes to v + next. */
     void (*winograd_in)(int m, const hone__conv_patch *patch, float *v, size_t fs, size_t next);
     /* Writes rows x cols (<= m) pixels of n_c channels at y (and reads z there); ld: floats in a row. */

@@ -26,6 +26,7 @@
 
 static const char F23[] = "Winograd F(2,3): errors up to 0.1 of the allowance (see conv.h)";
 static const char F43[] = "Winograd F(4,3): errors up to 0.2 of the allowance (see conv.h)";
+static const char F53[] = "Winograd F(5,3): errors up to 0.4 of the allowance (see conv.h)";
 static const char F63[] = "Winograd F(6,3): errors up to 0.7 of the allowance (see conv.h); at most 512 channels";
 static const char FFT[] = "FFT: errors up to 0.1 of the allowance (see conv.h), relative to the tile's largest output";
 
@@ -72,9 +73,11 @@ const hone__conv_algo hone__conv_algos[] = {
      .run = hone__conv_blocked_dw_run},
     WINOGRAD_ROW("winograd_f23", F23, hone__conv_winograd_applicable, 102),
     WINOGRAD_ROW("winograd_f43", F43, hone__conv_winograd_applicable, 104),
+    WINOGRAD_ROW("winograd_f53", F53, hone__conv_winograd_applicable, 105),
     WINOGRAD_ROW("winograd_f63", F63, hone__conv_winograd63_applicable, 106),
     WINOGRAD_ROW("winograd_f23_lean", F23, hone__conv_winograd_applicable, 2),
     WINOGRAD_ROW("winograd_f43_lean", F43, hone__conv_winograd_applicable, 4),
+    WINOGRAD_ROW("winograd_f53_lean", F53, hone__conv_winograd_applicable, 5),
     WINOGRAD_ROW("winograd_f63_lean", F63, hone__conv_winograd63_applicable, 6),
     SPECTRAL_ROW("fft", FFT, hone__conv_fft_applicable, -2),
     SPECTRAL_ROW("fft_tiled", FFT, hone__conv_fft_applicable, -1),

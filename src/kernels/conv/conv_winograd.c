@@ -20,9 +20,10 @@
 
 enum {
     M_FLOATS = 120 * 1024, /* M of a band and U of a chunk share the thread's L2 cache */
-    U_FLOATS = 72 * 1024,
+    U_FLOATS = 104 * 1024,
     SMALL_U = 1200 * 1024, /* stays in the caches between bands, which may then be small enough for V to stay in L2 */
     MOST_CHUNK = 64,       /* channels: rounding grows with what is summed in one go */
+    MOST_CHUNK_F63 = 32,
     MOST_SCRATCH = 8 << 20
 };
 
@@ -96,7 +97,8 @@ bool hone__conv_winograd_plan_fill(hone__conv_plan *plan) {
     p->tiles_w = hone__conv_ceil(d->ow, m);
     if (!hone__conv_product(p->tiles_h, p->tiles_w, d->n, 1, &p->n_tiles) || p->n_tiles > SIZE_MAX / 4096)
         return false;
-    const size_t most_chunk = hone__min_size(MOST_CHUNK, U_FLOATS / (p->n_freq * 2 * vw) / vw * vw);
+    const size_t most_chunk =
+        hone__min_size(m == 6 ? MOST_CHUNK_F63 : MOST_CHUNK, U_FLOATS / (p->n_freq * 2 * vw) / vw * vw);
     p->chunk = hone__round_up(hone__conv_ceil(d->c, hone__conv_ceil(d->c, most_chunk)), vw);
     p->n_chunk = hone__conv_ceil(d->c, p->chunk);
     winograd_split(plan, p);

@@ -2,8 +2,9 @@
  *
  * Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015). The matrices come from the
  * Toom-Cook construction: F(4,3) over the points 0, 5/8, -5/8, 3/2, -3/2, infinity (chosen for accuracy, after
- * B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020), F(6,3) over 0, 1, -1,
- * 2, -2, 1/2, -1/2, infinity. The weights' side stands in conv_spectral_pack.c. */
+ * B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020), F(5,3) over 1/4,
+ * -1/4, 3/4, -3/4, 7/4, -7/4, infinity (the most accurate of a grid), F(6,3) over 0, 1, -1, 2, -2, 1/2, -1/2, infinity.
+ * The weights' side stands in conv_winograd_pack.c. */
 #ifndef HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
 #define HONE_KERNELS_CONV_CONV_WINOGRAD_IMPL_H
 
@@ -28,6 +29,21 @@ HONE_INLINE void wino_in_1d(const int m, const vf *d, vf *o) {
         o[3] = v_add(g, h);
         o[4] = v_sub(g, h);
         o[5] = v_fma(ab2, d[1], v_fma(sum, d[3], d[5]));
+    } else if (m == 5) {
+        /* Points p = 1/4, 3/4, 7/4 and their negatives: (x^2 - q^2)(x^2 - r^2) of the other two, times x + p, x - p. */
+        const vf point[3] = {v_set1(0.25f), v_set1(0.75f), v_set1(1.75f)};
+        const vf minus[3] = {v_set1(-0.25f), v_set1(-0.75f), v_set1(-1.75f)};
+        const vf sums[3] = {v_set1(-3.625f), v_set1(-3.125f), v_set1(-0.625f)};
+        const vf products[3] = {v_set1(1.72265625f), v_set1(0.19140625f), v_set1(0.03515625f)};
+        HONE_UNROLL
+        for (int i = 0; i < 3; i++) {
+            const vf e = v_fma(products[i], d[0], v_fma(sums[i], d[2], d[4]));
+            const vf q = v_fma(products[i], d[1], v_fma(sums[i], d[3], d[5]));
+            o[2 * i] = v_fma(point[i], e, q);
+            o[2 * i + 1] = v_fma(minus[i], e, q);
+        }
+        o[6] = v_fma(v_set1(-0.107666015625f), d[0],
+                     v_fma(v_set1(1.94921875f), d[2], v_fma(v_set1(-3.6875f), d[4], d[6])));
     } else {
         const vf c5 = v_set1(5.25f), n4 = v_set1(-4.25f), h = v_set1(0.5f), q = v_set1(0.25f), n25 = v_set1(-2.5f);
         const vf n125 = v_set1(-1.25f), two = v_set1(2.0f), four = v_set1(4.0f), n5 = v_set1(-5.0f);
@@ -60,6 +76,14 @@ HONE_INLINE void wino_out_1d(const int m, const vf *s, vf *o) {
         o[1] = v_fma(v_set1(1.5f), w, v_mul(v_set1(0.625f), q));
         o[2] = v_fma(v_set1(2.25f), u, v_mul(v_set1(0.390625f), p));
         o[3] = v_fma(v_set1(3.375f), w, v_fma(v_set1(0.244140625f), q, s[5]));
+    } else if (m == 5) {
+        const vf a = v_add(s[0], s[1]), b = v_add(s[2], s[3]), c = v_add(s[4], s[5]);
+        const vf d = v_sub(s[0], s[1]), e = v_sub(s[2], s[3]), f = v_sub(s[4], s[5]);
+        o[0] = v_add(v_add(a, b), c);
+        o[1] = v_fma(v_set1(1.75f), f, v_fma(v_set1(0.75f), e, v_mul(v_set1(0.25f), d)));
+        o[2] = v_fma(v_set1(3.0625f), c, v_fma(v_set1(0.5625f), b, v_mul(v_set1(0.0625f), a)));
+        o[3] = v_fma(v_set1(5.359375f), f, v_fma(v_set1(0.421875f), e, v_mul(v_set1(0.015625f), d)));
+        o[4] = v_fma(v_set1(9.37890625f), c, v_fma(v_set1(0.31640625f), b, v_fma(v_set1(0.00390625f), a, s[6])));
     } else {
         vf a = v_add(s[1], s[2]), b = v_sub(s[1], s[2]), c = v_add(s[3], s[4]), d = v_sub(s[3], s[4]);
         vf e = v_add(s[5], s[6]), f = v_sub(s[5], s[6]);
@@ -75,7 +99,13 @@ HONE_INLINE void wino_out_1d(const int m, const vf *s, vf *o) {
 /* t columns of VW rows (channels); no over-read: the last group overlaps the one before. */
 HONE_INLINE void wino_load_row(const int t, const float *p, size_t plane, vf *d) {
     v_load_columns4(p, plane, d);
-    if (t == 6) {
+    if (t == 5 || t == 7) {
+        vf e[4];
+        v_load_columns4(p + t - 4, plane, e);
+        HONE_UNROLL
+        for (int i = 8 - t; i < 4; i++)
+            d[t - 4 + i] = e[i];
+    } else if (t == 6) {
         vf e[4];
         v_load_columns4(p + 2, plane, e);
         d[4] = e[2];
@@ -181,6 +211,8 @@ static void winograd_in(int m, const hone__conv_patch *patch, float *v, size_t f
         wino_in(2, patch, v, fs, next);
     else if (m == 4)
         wino_in(4, patch, v, fs, next);
+    else if (m == 5)
+        wino_in(5, patch, v, fs, next);
     else
         wino_in(6, patch, v, fs, next);
 }
@@ -213,8 +245,8 @@ HONE_INLINE void wino_store_row(const int m, vf *o, const float *z, float *y, si
             memcpy(y + c * plane, pair + c * 4, 2 * sizeof(float));
     } else {
         v_store_columns4(y, plane, o);
-        if (m == 6)
-            v_store_columns4(y + 2, plane, o + 2);
+        if (m > 4)
+            v_store_columns4(y + m - 4, plane, o + m - 4);
     }
 }
 
@@ -264,6 +296,8 @@ static void winograd_out(int m, const float *v, size_t fs, size_t n_c, size_t ro
         wino_out(2, v, fs, n_c, rows, cols, ld, out);
     else if (m == 4)
         wino_out(4, v, fs, n_c, rows, cols, ld, out);
+    else if (m == 5)
+        wino_out(5, v, fs, n_c, rows, cols, ld, out);
     else
         wino_out(6, v, fs, n_c, rows, cols, ld, out);
 }
@@ -304,6 +338,8 @@ static void winograd_in_blocked(int m, const hone__conv_patch *patch, float *v, 
         wino_in_blocked(2, patch, v, fs, next);
     else if (m == 4)
         wino_in_blocked(4, patch, v, fs, next);
+    else if (m == 5)
+        wino_in_blocked(5, patch, v, fs, next);
     else
         wino_in_blocked(6, patch, v, fs, next);
 }
@@ -338,6 +374,8 @@ static void winograd_out_blocked(int m, const float *v, size_t fs, size_t n_c, s
         wino_out_blocked(2, v, fs, n_c, rows, cols, ld, out);
     else if (m == 4)
         wino_out_blocked(4, v, fs, n_c, rows, cols, ld, out);
+    else if (m == 5)
+        wino_out_blocked(5, v, fs, n_c, rows, cols, ld, out);
     else
         wino_out_blocked(6, v, fs, n_c, rows, cols, ld, out);
 }
@@ -390,6 +428,20 @@ HONE_INLINE void wino_weights_1d(const int m, const vf *w, vf *o) {
         o[3] = v_add(e, q);
         o[4] = v_sub(e, q);
         o[5] = w[2];
+    } else if (m == 5) {
+        /* 1 / (2 p (p^2 - q^2) (p^2 - r^2)) times 1, p, p^2; the negative point's sign is turned. */
+        const vf one[3] = {v_set1((float)(1.0 / 0.75)), v_set1((float)(-1.0 / 1.875)), v_set1((float)(1.0 / 26.25))};
+        const vf p1[3] = {v_set1((float)(0.25 / 0.75)), v_set1((float)(-0.75 / 1.875)), v_set1((float)(1.75 / 26.25))};
+        const vf p2[3] = {v_set1((float)(0.0625 / 0.75)), v_set1((float)(-0.5625 / 1.875)),
+                          v_set1((float)(3.0625 / 26.25))};
+        HONE_UNROLL
+        for (int i = 0; i < 3; i++) {
+            e = v_fma(p2[i], w[2], v_mul(one[i], w[0]));
+            q = v_mul(p1[i], w[1]);
+            o[2 * i] = v_add(q, e);
+            o[2 * i + 1] = v_sub(q, e);
+        }
+        o[6] = w[2];
     } else {
         const vf a = v_set1((float)(-2.0 / 9.0)), b = v_set1((float)(1.0 / 90.0)), c = v_set1((float)(1.0 / 45.0));
         const vf d = v_set1((float)(2.0 / 45.0)), f = v_set1((float)(32.0 / 45.0)), g = v_set1((float)(16.0 / 45.0));
@@ -444,6 +496,8 @@ static void winograd_weights(int m, const float *taps, size_t n_c, size_t nv, fl
         wino_weights(2, taps, n_c, nv, u, fs);
     else if (m == 4)
         wino_weights(4, taps, n_c, nv, u, fs);
+    else if (m == 5)
+        wino_weights(5, taps, n_c, nv, u, fs);
     else
         wino_weights(6, taps, n_c, nv, u, fs);
 }

@@ -15,6 +15,10 @@ static const double G2[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1
 static const double G4[6][3] = {{1 / (A_ * A_ * B_ * B_), 0, 0},    {1 / NA_, A_ / NA_, A_ *A_ / NA_},
                                 {1 / NA_, -A_ / NA_, A_ *A_ / NA_}, {1 / NB_, B_ / NB_, B_ *B_ / NB_},
                                 {1 / NB_, -B_ / NB_, B_ *B_ / NB_}, {0, 0, 1}};
+/* Points 1/4, 3/4, 7/4 and their negatives, whose rows have their signs turned. */
+#define ROWS5(P, N)                                                                                                    \
+    {1 / (N), (P) / (N), (P) * (P) / (N)}, { -1 / (N), (P) / (N), -(P) * (P) / (N) }
+static const double G5[7][3] = {ROWS5(.25, .75), ROWS5(.75, -1.875), ROWS5(1.75, 26.25), {0, 0, 1}};
 static const double G6[8][3] = {{1, 0, 0},
                                 {-2. / 9, -2. / 9, -2. / 9},
                                 {-2. / 9, 2. / 9, -2. / 9},
@@ -28,7 +32,7 @@ static void pack_chunk(const hone__conv_plan *plan, size_t j, size_t q, size_t w
                        float *u) {
     const hone__conv_desc *d = &plan->desc;
     const hone__conv_winograd_plan *p = &plan->winograd;
-    const double(*g)[3] = p->out == 2 ? G2 : p->out == 4 ? G4 : G6;
+    const double(*g)[3] = p->out == 2 ? G2 : p->out == 4 ? G4 : p->out == 5 ? G5 : G6;
     const size_t k0 = j * 2 * plan->ops->vw, c0 = q * p->chunk, fs = p->chunk * width;
     const size_t n_c = hone__min_size(p->chunk, d->c - c0);
     for (size_t c = 0; c < n_c; c++)
