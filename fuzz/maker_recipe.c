@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAMES = 48, NAME_SIZE = 12 };
+enum { MAX_NAMES = 48, NAME_SIZE = 12, MAX_RECIPES = 128 /* at least half of which are there */ };
 
 typedef struct scope {
     struct scope *around;
@@ -188,6 +188,15 @@ static const char *const g_recipes[] = {
     "x:nlk; z=$0.0; m=ReduceMax(x) axes=[0 1 2] keepdims=0; c=Less(m z); y=If(c) then_branch=<|a=Softmax(x) axis=-1|a> "
     "else_branch=<|s=+k;b=k;a=LayerNormalization(x s b) axis=-1|a>; d=Add(y x)",
     "x:nlk; n3=!2; t=!bool 1; y=Loop(n3 t x) body=<i c v|p=Concat(v x) axis=1;o=Identity(c)|o p>; z=Relu(y)",
+    /* Later ones stand at the end: inputs that were kept name parts by number. */
+    "x:nchw; s=+c; z=c@u8; a=QuantizeLinear(x s z) axis=1; y=DequantizeLinear(a s z) axis=1; w=oc33@i8; t=+o; "
+    "v=DequantizeLinear(w t) axis=0; d=Conv(y v)",
+    "x:nlk; s=+k; z=k@i8; a=QuantizeLinear(x s z) axis=-1; y=DequantizeLinear(a s z) axis=-1; d=Add(y x); e=Relu(d)",
+    "x:nlk; k=#n (lk); a=Reshape(x k); b=Softmax(a) axis=-1; j=#n l k; d=Reshape(b j); e=Mul(d x); i:m@i64; "
+    "f=Gather(e i) axis=2",
+    "x:nlk; a=Split(x) axis=1 split=[l]; y=Concat(x x a) axis=0; z=ReduceMin(y) axes=[0] keepdims=0; d=Sub(z z)",
+    "x:nchw; y=Conv(x x)",
+    "x:nlk; y=LayerNormalization(x x) axis=0; z=MatMul(x x)",
 };
 
 /* ---- sizes ---- */
@@ -579,7 +588,8 @@ static bool statements(cook *c, scope *s) {
 }
 
 void maker_recipe(maker *m) {
-    cook c = {.m = m, .at = g_recipes[maker_take(m, sizeof g_recipes / sizeof *g_recipes)]};
+    const unsigned n = sizeof g_recipes / sizeof *g_recipes, pick = maker_take(m, MAX_RECIPES);
+    cook c = {.m = m, .at = g_recipes[pick < n ? pick : pick - MAX_RECIPES / 2]};
     scope s = {.graph = m->graph};
     memset(c.letter, -1, sizeof c.letter);
     (void)statements(&c, &s);

@@ -27,6 +27,16 @@ typedef struct alias_case {
 #define X "x:f32 1x32x8x8"
 #define CONV(to, from) #to " = Conv(" #from ", @32x32x1x1, @32); "
 static const alias_case g_cases[] = {
+    /* what an input that is written over in place is read as too: itself, a view of it; elementwise that does no harm
+     */
+    {"x:f32 4x5",
+     "a = Neg(x); i = Reshape({4 3 2 1 0 4 3 2 1 0 4 3 2 1 0 4 3 2 1 0}, {4 5}); y = ScatterElements[axis=1](a, i, a)",
+     "y", 1, 0},
+    {"x:f32 4x5",
+     "a = Neg(x); i = Reshape({1 0 3 2}, {4 1}); b = Reshape(a, {4 5 1}); c = Reshape(b, {4 5}); y = ScatterND(a, i, "
+     "c)",
+     "y", 3, 0},
+    {"x:f32 4x5", "a = Neg(x); y = Mul(a, a)", "y", 0, 0},
     {X, CONV(a, x) CONV(b, x) "c = Concat[axis=1](a, b); y = Relu(c)", "y", 1, 0},
     /* producers used elsewhere too, before and after */
     {X, CONV(a, x) CONV(b, a) "d = Neg(b); c = Concat[axis=1](a, b); e = Relu(a); f = Add(d, e); y = Relu(c)", "y, f",
