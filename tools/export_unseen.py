@@ -196,6 +196,62 @@ def mc3_18():
     return M.video.mc3_18(weights=None), (torch.rand(1, 3, 8, 112, 112),), 13
 
 
+@case
+def fasterrcnn_mobilenet_v3_320():
+    return (M.detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None), (image(320),), 16)
+
+
+@case
+def dcgan_generator():
+    """Radford et al. 2015: transposed convolutions from one pixel to 64 x 64."""
+    def block(a, b, stride, pad):
+        return [nn.ConvTranspose2d(a, b, 4, stride, pad, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+    layers = block(100, 512, 1, 0) + block(512, 256, 2, 1) + block(256, 128, 2, 1) + block(128, 64, 2, 1)
+    return nn.Sequential(*layers, nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh()), (torch.rand(1, 100, 1, 1),), 13
+
+
+@case
+def super_resolution():
+    """Shi et al. 2016: convolutions at low resolution, then DepthToSpace."""
+    return nn.Sequential(nn.Conv2d(1, 64, 5, padding=2), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(),
+                         nn.Conv2d(64, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 9, 3, padding=1),
+                         nn.PixelShuffle(3)), (image(224, 1),), 13
+
+
+@case
+def residual_1d():
+    """A speech network in the style of QuartzNet: separable convolutions over time."""
+    def block(a, b, k):
+        return nn.Sequential(nn.Conv1d(a, a, k, padding=k // 2, groups=a, bias=False), nn.Conv1d(a, b, 1, bias=False),
+                             nn.BatchNorm1d(b), nn.ReLU(True))
+    layers = [nn.Conv1d(64, 256, 33, 2, 16), nn.ReLU(True)]
+    for k in (33, 39, 51, 63, 75):
+        layers += [block(256, 256, k) for _ in range(3)]
+    return nn.Sequential(*layers, nn.Conv1d(256, 29, 1)), (torch.rand(1, 64, 800),), 13
+
+
+@case
+def gan_style_unet():
+    """pix2pix: strided convolutions down, transposed ones up, leaky and plain ReLU, instance norms."""
+    class Level(nn.Module):
+        def __init__(self, c, inner, n_in=None, top=False):
+            super().__init__()
+            self.down = nn.Conv2d(n_in or c, inner, 4, 2, 1)
+            self.norm_down, self.norm_up = nn.InstanceNorm2d(inner), nn.InstanceNorm2d(c)
+            self.up = nn.ConvTranspose2d(2 * inner, c, 4, 2, 1)
+            self.top, self.next = top, None
+
+        def forward(self, x):
+            y = self.norm_down(self.down(x if self.top else nn.functional.leaky_relu(x, 0.2)))
+            y = self.next(y) if self.next else torch.cat([y, y], 1)
+            y = self.up(torch.relu(y))
+            return torch.tanh(y) if self.top else torch.cat([x, self.norm_up(y)], 1)
+    levels = [Level(3, 64, 3, True), Level(64, 128), Level(128, 256), Level(256, 512), Level(512, 512)]
+    for outer, inner in zip(levels, levels[1:]):
+        outer.next = inner
+    return levels[0], (image(256),), 13
+
+
 def export(folder, name):
     path = os.path.join(folder, name + '.onnx')
     if os.path.exists(path):
