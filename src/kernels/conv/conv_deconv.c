@@ -97,7 +97,56 @@ static ptrdiff_t source(size_t out, size_t tap, size_t stride, size_t dil, size_
     return at < (ptrdiff_t)n ? at : -1;
 }
 
-/* One output channel of an image. */
+/* A row of columns by the output column that it reaches: y[phase + j * stride] takes c[j], j in [lo, hi). */
+typedef struct deconv_line {
+    const float *c;
+    size_t lo, hi;
+} deconv_line;
+
+enum { MAX_LINES = 16 };
+
+static void add_part(const deconv_line *line, size_t lo, size_t hi, size_t stride, float *y) {
+    for (size_t j = lo; j < hi; j++)
+        y[j * stride] += line->c[j];
+}
+
+/* All lines of a phase at once where they all reach: y is read and written once there. */
+static void add_lines(const deconv_line *lines, size_t n, size_t stride, float *y) {
+    size_t lo = 0, hi = SIZE_MAX;
+    for (size_t i = 0; i < n; i++) {
+        lo = hone__max_size(lo, lines[i].lo);
+        hi = hone__min_size(hi, lines[i].hi);
+    }
+    hi = hone__max_size(lo, hi);
+    for (size_t i = 0; i < n; i++) {
+        add_part(&lines[i], lines[i].lo, hone__min_size(lo, lines[i].hi), stride, y);
+        add_part(&lines[i], hone__max_size(hi, lines[i].lo), lines[i].hi, stride, y);
+    }
+    for (size_t j = lo; j < hi; j++) {
+        float sum = lines[0].c[j];
+        for (size_t i = 1; i < n; i++)
+            sum += lines[i].c[j];
+        y[j * stride] += sum;
+    }
+}
+
+/* The line of a kernel column in input row `row`; false when it reaches no output column of the phase. */
+static bool line_of(const hone__conv_desc *d, const float *row, size_t s, size_t phase, deconv_line *line) {
+    /* Input column iw reaches output column iw*stride + first, which is phase + (iw + shift)*stride. */
+    const ptrdiff_t first = (ptrdiff_t)(s * d->dil_w) - (ptrdiff_t)d->pad_left, stride = (ptrdiff_t)d->stride_w;
+    const ptrdiff_t gap = first - (ptrdiff_t)phase;
+    if (gap % stride != 0 || d->ow <= phase)
+        return false;
+    const ptrdiff_t shift = gap / stride, end = (ptrdiff_t)hone__conv_ceil(d->ow - phase, d->stride_w);
+    const ptrdiff_t hi = shift + (ptrdiff_t)d->w < end ? shift + (ptrdiff_t)d->w : end;
+    if (hi <= 0 || hi <= shift)
+        return false;
+    *line = (deconv_line){row - shift, shift > 0 ? (size_t)shift : 0, (size_t)hi};
+    return true;
+}
+
+/* One output channel of an image. Kernel columns that differ by a multiple of the stride reach the same output
+ * columns, those of one phase. */
 static void gather(const hone__deconv_args *args, size_t image, size_t k) {
     const hone__deconv_plan *p = args->plan;
     const hone__conv_desc *d = &p->desc;
@@ -106,22 +155,22 @@ static void gather(const hone__deconv_args *args, size_t image, size_t k) {
     for (size_t oh = 0; oh < d->oh; oh++, y += d->ow) {
         for (size_t ow = 0; ow < d->ow; ow++)
             y[ow] = 0.0f;
-        for (size_t r = 0; r < d->r; r++) {
-            const ptrdiff_t ih = source(oh, r, d->stride_h, d->dil_h, d->pad_top, d->h);
-            if (ih < 0)
-                continue;
-            for (size_t s = 0; s < d->s; s++) {
-                const float *c = col + (r * d->s + s) * p->pixels + (size_t)ih * d->w;
-                /* Output columns iw*stride + s*dil - pad for iw with that inside [0, ow). */
-                const ptrdiff_t first = (ptrdiff_t)(s * d->dil_w) - (ptrdiff_t)d->pad_left;
-                const size_t lo = first < 0 ? hone__conv_ceil((size_t)-first, d->stride_w) : 0;
-                for (size_t iw = lo; iw < d->w; iw++) {
-                    const ptrdiff_t ow = (ptrdiff_t)(iw * d->stride_w) + first;
-                    if (ow >= (ptrdiff_t)d->ow)
-                        break;
-                    y[ow] += c[iw];
+        for (size_t phase = 0; phase < hone__min_size(d->stride_w, d->ow); phase++) {
+            deconv_line lines[MAX_LINES];
+            size_t n = 0;
+            for (size_t r = 0; r < d->r; r++) {
+                const ptrdiff_t ih = source(oh, r, d->stride_h, d->dil_h, d->pad_top, d->h);
+                for (size_t s = 0; ih >= 0 && s < d->s; s++) {
+                    const float *row = col + (r * d->s + s) * p->pixels + (size_t)ih * d->w;
+                    n += line_of(d, row, s, phase, &lines[n]);
+                    if (n == MAX_LINES) {
+                        add_lines(lines, n, d->stride_w, y + phase);
+                        n = 0;
+                    }
                 }
             }
+            if (n)
+                add_lines(lines, n, d->stride_w, y + phase);
         }
         hone__conv_out out = {args->bias ? args->bias + k : NULL, NULL, y, 0, &d->act};
         p->ops->store_rows(y, 0, 1, d->ow, &out);
