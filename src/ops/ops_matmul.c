@@ -276,6 +276,21 @@ static hone_status turn_batch(hone__eval *ctx, const hone_tensor *x, hone_tensor
     return HONE_OK;
 }
 
+/* B with its columns scaled: what hone.FusedMatMul's fifth input stands for. */
+static hone_status scale_columns(hone__eval *ctx, const hone_tensor *b, const hone_tensor *scale, hone_tensor *view) {
+    const bool transposed = hone__node_attr_int(ctx->node, "transB", 0) != 0;
+    const int64_t rows = b->rank == 2 ? b->dims[0] : 0, cols = b->rank == 2 ? b->dims[1] : 0;
+    if (b->rank != 2 || b->dtype != HONE_DTYPE_FLOAT || scale->rank != 1 ||
+        scale->dims[0] != (transposed ? rows : cols))
+        return hone__eval_fail(ctx, HONE_ERROR_SHAPE, "the scale needs a float32 matrix with as many columns");
+    float *data;
+    HONE_TRY(hone__eval_scratch(ctx, b->size ? b->size : 1, (void **)&data));
+    for (int64_t i = 0; i < rows * cols; i++)
+        data[i] = ((const float *)b->data)[i] * ((const float *)scale->data)[transposed ? i / cols : i % cols];
+    hone__tensor_view(view, b->dtype, 2, b->dims, data, b->size);
+    return HONE_OK;
+}
+
 static hone_status fused_product(hone__eval *ctx);
 static hone_status eval_fused_mat_mul(hone__eval *ctx) {
     static const char *const names[2] = {"transBatchA", "transBatchB"};
@@ -290,6 +305,11 @@ static hone_status eval_fused_mat_mul(hone__eval *ctx) {
             in[i] = &views[i];
             turned = true;
         }
+    if (hone__in(ctx, 4) && in[1]) {
+        HONE_TRY(scale_columns(ctx, in[1], hone__in(ctx, 4), &views[1]));
+        in[1] = &views[1];
+        turned = true;
+    }
     if (!turned)
         return fused_product(ctx);
     ctx->in = in;
@@ -562,7 +582,8 @@ static const hone__op_param det_22_in[] = {HONE_PARAM("X", HONE_SET_FLOAT, 'T')}
 static const hone__op_param det_22_out[] = {HONE_PARAM("Y", HONE_SET_FLOAT, 'T')};
 static const hone__op_param fused_mat_mul_1_in[] = {
     HONE_PARAM("A", HONE_SET_FLOAT, 'T'), HONE_PARAM("B", HONE_SET_FLOAT, 'T'),
-    HONE_PARAM_OPT("bias", HONE_SET_FLOAT, 'T'), HONE_PARAM_OPT("Z", HONE_SET_FLOAT, 'T')};
+    HONE_PARAM_OPT("bias", HONE_SET_FLOAT, 'T'), HONE_PARAM_OPT("Z", HONE_SET_FLOAT, 'T'),
+    HONE_PARAM_OPT("scale", HONE_SET(FLOAT), 0)};
 static const hone__op_attr fused_mat_mul_1_attrs[] = {{"activation", HONE_ATTR_STRING, false},
                                                       {"activation_params", HONE_ATTR_FLOATS, false},
                                                       {"alpha", HONE_ATTR_FLOAT, false},

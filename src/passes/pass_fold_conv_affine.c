@@ -23,8 +23,11 @@ static hone_status visit(hone__node *node, size_t i, bool *done, hone__pass_cont
         return HONE_OK;
     if (!hone__affine_read(node, l.n_out, l.channel_axis, rank, &a, &input, &status, error))
         return status;
-    if (input == i && !hone__linear_prefers_alpha(ctx, &l, &a))
-        status = hone__linear_fold_after(&l, &a, done, error);
+    if (input == i && !hone__linear_prefers_alpha(ctx, &l, &a)) {
+        status = hone__linear_take_scale(ctx, &l, &a, done, error);
+        if (status == HONE_OK && !*done)
+            status = hone__linear_fold_after(&l, &a, done, error);
+    }
     hone__affine_deinit(&a);
     if (status == HONE_OK && *done) {
         l.node->provenance = ctx->pass->name;

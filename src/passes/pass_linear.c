@@ -37,7 +37,7 @@ static bool read_product(hone__node *node, hone__linear *l) {
     bool gemm = hone__is_op(node, "Gemm"), fused = hone__is_op_in(node, "hone", "FusedMatMul");
     if (fused && (*hone__node_attr_string(node, "activation", "") || hone__node_attr_int(node, "transA", 0) ||
                   hone__node_attr_int(node, "transB", 0) || hone__node_attr_float(node, "alpha", 1) != 1 ||
-                  (node->n_inputs > 3 && node->inputs[3])))
+                  (node->n_inputs > 3 && node->inputs[3]) || (node->n_inputs > 4 && node->inputs[4])))
         return false;
     bool transposed = gemm && hone__node_attr_int(node, "transB", 0);
     if (w->rank != 2 || w->dims[0] <= 0 || w->dims[1] <= 0 || (gemm && hone__node_attr_int(node, "transA", 0)) ||
@@ -182,6 +182,45 @@ bool hone__linear_prefers_alpha(const hone__pass_context *ctx, const hone__linea
         l->layout == HONE_LINEAR_CONV_TRANSPOSE || a->shifts || !a->is_scalar || l->d0 * l->d1 < MIN_HEAVY)
         return false;
     return true;
+}
+
+/* Large weights are scaled as they are packed, not copied. */
+static bool takes_scale(const hone__pass_context *ctx, const hone__linear *l, const hone__affine *a) {
+    return l->layout == HONE_LINEAR_PRODUCT && !hone__is_op(l->node, "Gemm") && !a->shifts && l->n_out > 1 &&
+           l->d0 * l->d1 >= MIN_HEAVY && ctx->options->target == HONE_TARGET_HONE;
+}
+
+hone_status hone__linear_take_scale(hone__pass_context *ctx, const hone__linear *l, const hone__affine *a, bool *done,
+                                    hone_error *error) {
+    hone__node *node = l->node;
+    hone__value *scale, *bias = NULL;
+    *done = false;
+    if (!takes_scale(ctx, l, a))
+        return HONE_OK;
+    float *numbers = hone__malloc((size_t)l->n_out * 2 * sizeof *numbers);
+    if (!numbers)
+        return hone__fail_memory(error, "folded weights");
+    bool finite = true;
+    for (int64_t i = 0; i < l->n_out; i++) {
+        numbers[i] = (float)a->scale[i];
+        numbers[l->n_out + i] = l->bias ? (float)(l->bias[l->n_bias == 1 ? 0 : i] * a->scale[i]) : 0;
+        finite &= isfinite(numbers[i]) && isfinite(numbers[l->n_out + i]);
+    }
+    hone_status status = HONE_OK;
+    if (finite) {
+        status = hone__add_floats(node->graph, node->name, 1, &l->n_out, numbers, &scale, error);
+        if (status == HONE_OK && l->bias)
+            status = hone__add_floats(node->graph, node->name, 1, &l->n_out, numbers + l->n_out, &bias, error);
+        if (status == HONE_OK)
+            status = hone__node_become(node, "hone", "FusedMatMul", 1, ctx->pass->name, error);
+        if (status == HONE_OK && bias)
+            status = hone__node_set_input(node, 2, bias, error);
+        if (status == HONE_OK)
+            status = hone__node_set_input(node, 4, scale, error);
+        *done = status == HONE_OK;
+    }
+    hone__free(numbers);
+    return status;
 }
 
 /* ---- folding ---- */

@@ -63,6 +63,10 @@ void hone__affine_deinit(hone__affine *affine);
 /* The linear operator followed by the map: new weights and bias. *done false when something would not be finite, or a
  * MatMul would need a bias; nothing is changed then. */
 hone_status hone__linear_fold_after(const hone__linear *l, const hone__affine *affine, bool *done, hone_error *error);
+/* A large product followed by a scale per column, in hone's own sessions: hone.FusedMatMul takes it beside the weights,
+ * which are not copied then. *done false: it is none such. */
+hone_status hone__linear_take_scale(hone__pass_context *ctx, const hone__linear *l, const hone__affine *affine,
+                                    bool *done, hone_error *error);
 /* The linear operator behind the map. The caller has checked that no padding mixes with the shift. */
 hone_status hone__linear_fold_before(const hone__linear *l, const hone__affine *affine, bool *done, hone_error *error);
 

@@ -263,9 +263,15 @@ static hone_status lower_matmul(hone__pass_context *ctx, hone__node *node, hone_
     int ranks[2] = {hone__value_rank(node->inputs[0]), hone__value_rank(node->inputs[1])};
     int64_t opset = hone__graph_get_opset(ctx->graph, "");
     bool has_bias = node->n_inputs > 2 && node->inputs[2];
-    if ((trans[0] && ranks[0] < 0) || (trans[1] && ranks[1] < 0))
-        return HONE_OK; /* stays hone's: the permutation is not known */
+    hone__value *scale = node->n_inputs > 4 ? node->inputs[4] : NULL, *columns = NULL;
+    if ((trans[0] && ranks[0] < 0) || (trans[1] && ranks[1] < 0) ||
+        (scale && (trans[1] || !hone__is_float(node->inputs[1]))))
+        return HONE_OK; /* stays hone's: the permutation is not known, or scaled rows */
     ctx->n_changed++;
+    if (scale) {
+        HONE_TRY(emit_binary(ctx, node, "Mul", node->inputs[1], scale, node->inputs[1], &columns, error));
+        HONE_TRY(hone__node_set_input(node, 1, columns, error));
+    }
     HONE_TRY(split_epilogue(ctx, node, false, error));
     bool is_plain = !has_bias && !trans[0] && !trans[1] && alpha == 1;
     if (ranks[0] == 2 && ranks[1] == 2 && !is_plain && (has_bias || opset >= 11))

@@ -37,7 +37,7 @@ static const hone__pass g_passes[] = {
     {"fold_batchnorm", HONE_OPT_BASIC, "Folds BatchNormalization into the Conv, Gemm or MatMul before it.",
      hone__pass_fold_batchnorm, .anchors = "BatchNormalization"},
     {"fold_conv_affine", HONE_OPT_BASIC, "Folds constant Mul and Add into the Conv, Gemm or MatMul before them.",
-     hone__pass_fold_conv_affine, .anchors = "Conv ConvTranspose Gemm MatMul"},
+     hone__pass_fold_conv_affine, .anchors = "Conv ConvTranspose Gemm MatMul FusedMatMul"},
     {"recognize_activations", HONE_OPT_BASIC, "Recognises standard activations spelt out.",
      hone__pass_recognize_activations, .anchors = "Exp Elu Max Where Clip Relu Tanh"},
     {"propagate_qdq", HONE_OPT_BASIC, "Moves QuantizeLinear and DequantizeLinear to where they cancel.",

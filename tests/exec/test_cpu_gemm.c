@@ -245,6 +245,45 @@ static void test_fused(void **state) {
         }
 }
 
+/* Columns of constant weights scaled as they are packed, in several parts; bias and residual are not. */
+static void run_scaled(bool trans_b, uint32_t isa, int n_threads) {
+    enum { M = 19, K = 301, N = 1001 };
+    const shape shapes[5] = {{2, {M, K}}, {2, {trans_b ? N : K, trans_b ? K : N}}, {1, {N}}, {2, {M, N}}, {1, {N}}};
+    const bool constants[5] = {false, true, false, false, true};
+    const int64_t dims[2] = {M, N};
+    hone_tensor *in[5];
+    for (size_t i = 0; i < 5; i++)
+        in[i] = random_tensor(&shapes[i]);
+    const float *a = in[0]->data, *b = in[1]->data, *bias = in[2]->data, *z = in[3]->data, *scale = in[4]->data;
+    harness h;
+    harness_init(&h, "hone", "FusedMatMul", in, constants, 5, harness_tensor(2, dims));
+    hone__node_set_attr_int(h.node, "transB", trans_b, NULL);
+    if (harness_run(&h, &hone__cpu_family_gemm, isa, n_threads) != HONE_OK)
+        fail_msg("scaled: %s", h.error.message);
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < N; j++) {
+            double sum = 0, magnitude = 2;
+            for (size_t k = 0; k < K; k++) {
+                const double x = (double)a[i * K + k] * (double)b[trans_b ? j * K + k : k * N + j];
+                sum += x;
+                magnitude += fabs(x);
+            }
+            const double want = sum * (double)scale[j] + (double)bias[j] + (double)z[i * N + j];
+            const double got = (double)((const float *)h.out->data)[i * N + j];
+            if (!(fabs(got - want) <= magnitude * 2e-6))
+                fail_msg("scaled, transB %d: element %zu, %zu is %g, want %g", trans_b, i, j, got, want);
+        }
+    harness_deinit(&h);
+}
+
+static void test_scaled(void **state) {
+    (void)state;
+    const uint32_t bits = test_isa_bits(), masks[] = {0, HONE_ISA_AVX2, HONE_ISA_AVX2 | HONE_ISA_AVX512};
+    for (size_t i = 0; i < 3; i++)
+        for (int run = 0; run < 4 && (masks[i] & bits) == masks[i]; run++)
+            run_scaled(run & 1, masks[i], 1 + run / 2);
+}
+
 /* The residual's memory may be taken over, but not when it is an operand of the product as well. */
 static void test_inplace(void **state) {
     (void)state;
@@ -282,8 +321,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matmul),  cmocka_unit_test(test_gemm),     cmocka_unit_test(test_fused),
-        cmocka_unit_test(test_inplace), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_matmul), cmocka_unit_test(test_gemm),    cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_scaled), cmocka_unit_test(test_inplace), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

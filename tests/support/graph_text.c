@@ -121,13 +121,15 @@ static hone__value *add_constant(text *t, hone_dtype dtype, int rank, const int6
     return value;
 }
 
+enum { MAX_RANDOM = 1 << 19 };
+
 static hone__value *random_constant(text *t, hone_dtype dtype, double offset, double scale) {
     int64_t dims[HONE_MAX_RANK], count = 1;
     int rank = read_dims(t, dims, NULL);
-    static double v[4096];
+    static double v[MAX_RANDOM];
     for (int i = 0; i < rank; i++)
         count *= dims[i];
-    assert_true(count <= 4096);
+    assert_true(count <= MAX_RANDOM);
     for (int64_t i = 0; i < count; i++)
         v[i] = offset + scale * ((double)graph_text_random(2001) / 1000 - 1);
     return add_constant(t, dtype, rank, dims, v);

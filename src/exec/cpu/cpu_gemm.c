@@ -46,6 +46,12 @@ static hone__gemm_config gemm_config(const hone__cpu_config *config) {
 static bool match_gemm(const hone__node *node, const hone__cpu_config *config) {
     (void)config;
     hone_act act;
+    const hone_tensor *b = hone__bind_constant(node, 1), *scale = hone__bind_constant(node, 4);
+    /* Scaled columns are packed so. */
+    if (hone__bind_input(node, 4) &&
+        (!scale || !b || b->rank != 2 || scale->rank != 1 || scale->dims[0] < 2 ||
+         scale->dims[0] != b->dims[hone__node_attr_int(node, "transB", 0) == 0] || hone__tensor_count(b) == 0))
+        return false;
     return hone__bind_all_f32(node) && node->n_inputs >= 2 && node->inputs[1] && hone__bind_activation(node, &act);
 }
 
@@ -58,6 +64,7 @@ typedef struct pack_work {
     const hone__gemm_kernel *kernel;
     const hone_f32_unaligned *source;
     float *packed;
+    const float *scale; /* of B's columns, or NULL */
     bool is_a, is_transposed;
     size_t m, k, n;
     size_t rows, row_size; /* of one matrix as it is stored; floats */
@@ -75,6 +82,15 @@ static void pack_rows(const pack_work *w, const hone_f32_unaligned *source, floa
         hone__gemm_pack_b_part(w->kernel, packed, source, w->n, 1, w->k, begin, end, 0, w->n);
 }
 
+/* Rows [k0, k1) of the packed columns [n0, n1). */
+static void scale_packed(const pack_work *w, float *packed, size_t k0, size_t k1, size_t n0, size_t n1) {
+    const size_t nr = w->kernel->nr;
+    for (size_t j = n0; j < n1; j += nr)
+        for (size_t k = k0; k < k1; k++)
+            for (size_t i = 0; i < hone__min_size(nr, n1 - j); i++)
+                packed[j * w->k + k * nr + i] *= w->scale[j + i];
+}
+
 static void pack_part(void *arg, size_t part) {
     const pack_work *w = arg;
     const size_t matrix = part / w->n_parts, begin = part % w->n_parts * w->part_rows;
@@ -85,6 +101,9 @@ static void pack_part(void *arg, size_t part) {
     const size_t size = (end - begin) * w->row_size * sizeof(float);
     hone__mapping_populate(first, size);
     pack_rows(w, source, w->packed + matrix * count, begin, end);
+    if (w->scale)
+        scale_packed(w, w->packed, w->is_transposed ? 0 : begin, w->is_transposed ? w->k : end,
+                     w->is_transposed ? begin : 0, w->is_transposed ? end : w->n);
     if (w->config->drop_pages)
         w->config->drop_pages(w->config->drop_pages_user, first, size);
 }
@@ -104,7 +123,8 @@ static hone_status put_off_packing(hone__cpu_prepare *ctx, const pack_work *temp
 }
 
 /* Packs a constant operand; out stays NULL when it is not worth it. */
-static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *b) {
+static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, const hone_tensor *b,
+                                     const hone_tensor *scale) {
     const int rank = b->rank;
     const int64_t rows = rank == 1 ? b->dims[0] : b->dims[rank - 2], cols = rank == 1 ? 1 : b->dims[rank - 1];
     const size_t k = (size_t)(state->trans_b ? cols : rows), n = (size_t)(state->trans_b ? rows : cols);
@@ -122,6 +142,7 @@ static hone_status prepare_operand_b(hone__cpu_prepare *ctx, gemm_state *state, 
                          .kernel = state->kernel,
                          .source = b->data,
                          .packed = packed,
+                         .scale = scale ? scale->data : NULL,
                          .is_transposed = state->trans_b,
                          .k = k,
                          .n = n,
@@ -180,7 +201,7 @@ static hone_status prepare_gemm(hone__cpu_prepare *ctx, const hone__node *node, 
     hone__bind_activation(node, &state->act); /* match has seen that it is known */
     const int which = packed_operand(node);
     if (which == 1)
-        HONE_TRY(prepare_operand_b(ctx, state, hone__bind_constant(node, 1)));
+        HONE_TRY(prepare_operand_b(ctx, state, hone__bind_constant(node, 1), hone__bind_constant(node, 4)));
     else if (which == 0)
         HONE_TRY(prepare_operand_a(ctx, state, hone__bind_constant(node, 0)));
     *out = state;
