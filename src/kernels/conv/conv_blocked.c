@@ -99,7 +99,7 @@ static void blocked_split(hone__conv_plan *plan, hone__conv_blocked_plan *p) {
     const size_t panel = p->cg * d->r * d->s * 2 * plan->ops->vw * sizeof(float);
     p->panels_outer = panel * hone__conv_ceil(p->n_panel, p->n_jchunk) > PANEL_BYTES;
     /* A panel that stays in L1 meets many tiles whose input stays in L2: results are then written as one stream. */
-    if (is_row && p->n_jchunk == 1 && p->n_panel > 2 && panel <= L1_PANEL_BYTES) {
+    if (is_row && p->n_jchunk == 1 && p->n_panel > 2 && (panel <= L1_PANEL_BYTES || p->panels_outer)) {
         const size_t fit = hone__conv_ceil(d->c * pixels * sizeof(float), CHUNK_BYTES);
         const size_t few = hone__round_up(hone__max_size(1, p->units / FEW_TILES), threads);
         p->n_chunk = hone__max_size(hone__min_size(p->n_chunk, few), hone__round_up(fit, threads));
