@@ -31,7 +31,7 @@ static hone_tensor *random_tensor(int rank, const int64_t *dims, float low, floa
     return t;
 }
 
-static size_t n_chains; /* nodes that ran as part of a chain */
+static size_t n_chains, n_scaled; /* nodes that ran as part of a chain; with a scaled input */
 
 typedef struct net {
     hone__graph *graph;
@@ -206,6 +206,8 @@ static void add_step(net *w) {
         in[0] = w->values[x];
         in[1] = w->values[w->n - 1];
         add(w, "Mul", in, 2, d[0], d[1], d[2], d[3]);
+        if (next(3)) /* whose weights may be scaled instead */
+            add_conv(w, w->n - 1, k, 1, 1, 1);
         break;
     }
     case 12: {
@@ -253,7 +255,7 @@ static void make_net(net *w, uint32_t which) {
     w->n = 1;
     hone__type_set_tensor(hone__graph_arena(w->graph), &w->values[0]->type, HONE_DTYPE_FLOAT, 4, dims);
     hone__graph_add_input(w->graph, w->values[0], NULL);
-    for (int i = 0; i < N_STEPS && w->n + 5 < MAX_VALUES; i++)
+    for (int i = 0; i < N_STEPS && w->n + 6 < MAX_VALUES; i++)
         add_step(w);
     /* Outputs: the last value, one from the middle, and a view of another. */
     const size_t last = w->n - 1, middle = 1 + next((uint32_t)w->n - 1), third = 1 + next((uint32_t)w->n - 1);
@@ -288,6 +290,7 @@ static void run_net(net *w, const hone__exec_config *config, bool is_blocked, co
         hone__backend_cpu.node_report(model, plan, i, &report);
         *n_blocked += *report.layout != 0;
         *n_reorders += report.n_reorders;
+        n_scaled += strstr(report.kernel, "_scaled_") != NULL;
         n_chains += strncmp(report.kernel, "f32_conv_chain", 14) == 0;
     }
     hone_tensor *none[4] = {NULL};
@@ -355,7 +358,8 @@ static void test_random_networks(void **state) {
     assert_true(n_blocked > 500);
     assert_true(n_reorders > 100);
     assert_true(n_chains > 100);
-    assert_true(n_regions > N_SEEDS / 2);
+    assert_true(n_scaled > 20);
+    assert_true(n_regions > N_SEEDS / 4);
 }
 
 int main(void) {

@@ -91,7 +91,7 @@ static void make_part(part *p, const char *algo, hone__conv_desc d, uint32_t isa
 
 static void run_alone(const part *p, const float *x, const float *z) {
     void *work = hone__malloc_aligned(p->plan.workspace_size + 1);
-    const hone__conv_args args = {&p->plan, x, p->packed, NULL, p->bias, z, p->y + GUARD, work};
+    const hone__conv_args args = {&p->plan, x, p->packed, NULL, p->bias, z, p->y + GUARD, work, NULL};
     for (size_t task = 0; task < hone__conv_n_tasks(&p->plan, 0); task++)
         hone__conv_run_task(&args, 0, task, 0);
     hone__free_aligned(work);
@@ -136,7 +136,7 @@ static void check_chain(const chain *s, uint32_t isa, int threads, bool has_z) {
     hone__conv_args *of[3] = {&args.first, &args.depthwise, &args.project};
     for (size_t i = 0; i < n_parts; i++)
         *of[i] = (hone__conv_args){
-            i ? &parts[i].plan : &plan.first, x, parts[i].packed, NULL, parts[i].bias, NULL, y + GUARD, NULL};
+            i ? &parts[i].plan : &plan.first, x, parts[i].packed, NULL, parts[i].bias, NULL, y + GUARD, NULL, NULL};
     of[n_parts - 1]->z = z;
     const size_t n_tasks = hone__conv_chain_tasks(&plan);
     for (size_t task = 0; task < n_tasks; task++) /* backwards, on varying threads */
@@ -174,6 +174,53 @@ static void test_chains(void **state) {
             }
 }
 
+/* A pointwise convolution whose weights are scaled, against one of the scaled input. */
+static void test_scaled(void **state) {
+    (void)state;
+    const uint32_t have = hone__hw_isa();
+    const uint32_t isas[3] = {HONE_ISA_GENERIC, HONE_ISA_AVX2, HONE_ISA_AVX2 | HONE_ISA_AVX512};
+    const size_t channels[3][2] = {{40, 24}, {33, 72}, {96, 100}};
+    for (size_t i = 0; i < 9; i++) {
+        const uint32_t isa = isas[i / 3];
+        if ((have & isa) != isa)
+            continue;
+        part p;
+        const size_t block = hone__conv_block_size(isa), c = channels[i % 3][0], n = 2, pixels = 11 * 13;
+        const size_t lanes = (c + block - 1) / block * block;
+        make_part(&p, "blocked_1x1",
+                  (hone__conv_desc){
+                      n, c, 11, 13, channels[i % 3][1], 1, 1, 11, 13, 1, 1, 1, 1, 0, 0, 1, 0, 0, {HONE_ACT_RELU, 0, 0}},
+                  isa, 2);
+        float *x = random_floats(n * lanes * pixels), *y = hone__malloc_aligned(n * lanes * pixels * sizeof *y);
+        float *s = random_floats(n * lanes);
+        for (size_t j = 0; j < n * lanes * pixels; j++)
+            y[j] = x[j] * s[j / block / pixels * block + j % block];
+        run_alone(&p, y, NULL);
+        hone__conv_plan plan = p.plan;
+        assert_true(hone__conv_scale_init(&plan, true));
+        float *work = guarded(plan.workspace_size / sizeof(float)), *out = guarded(p.n_y);
+        const hone__conv_args args = {&plan, x, p.packed, NULL, p.bias, NULL, out + GUARD, work + GUARD, s};
+        for (size_t task = 0; task < hone__conv_n_tasks(&plan, 0); task++)
+            hone__conv_run_task(&args, 0, task, (int)(task % 2));
+        check_guard(work, plan.workspace_size / sizeof(float), "the workspace");
+        check_guard(out, p.n_y, "the output");
+        const size_t blocks = (plan.desc.k + block - 1) / block;
+        for (size_t j = 0; j < p.n_y; j++)
+            if (j / block / pixels % blocks * block + j % block < plan.desc.k &&
+                !(fabsf(out[GUARD + j] - p.y[GUARD + j]) <= 1e-4f))
+                fail_msg("scaled, block %zu: %g at %zu, not %g", block, (double)out[GUARD + j], j,
+                         (double)p.y[GUARD + j]);
+        hone__free_aligned(p.packed);
+        hone__free(p.bias);
+        hone__free_aligned(p.y);
+        hone__free(x);
+        hone__free_aligned(y);
+        hone__free(s);
+        hone__free_aligned(work);
+        hone__free_aligned(out);
+    }
+}
+
 /* What is no chain gives no plan. */
 static void test_refusals(void **state) {
     (void)state;
@@ -192,6 +239,7 @@ static void test_refusals(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chains), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chains), cmocka_unit_test(test_scaled),
+                                       cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

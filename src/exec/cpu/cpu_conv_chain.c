@@ -43,6 +43,11 @@ size_t hone__conv_chain_nodes(const hone__node *first, const hone__node *nodes[H
     return nodes[2] && hone__node_attr_int(nodes[2], "group", 1) == 1 ? 3 : 2;
 }
 
+const hone__node *hone__conv_chain_scaled(const hone__node *mul) {
+    const hone__node *reader = only_reader(mul);
+    return reader && hone__node_attr_int(reader, "group", 1) == 1 ? reader : NULL;
+}
+
 /* ---- the step ---- */
 
 typedef struct chain_state {
@@ -105,5 +110,49 @@ bool hone__conv_chain_join(const hone__cpu_config *config, const hone__cpu_step 
     step->run = run;
     step->kernel = name;
     step->algorithm = "blocked_chain";
+    return true;
+}
+
+/* ---- a scaled input ---- */
+
+typedef struct scaled_state {
+    hone__conv_plan plan;
+    const hone__conv_choice *choice;
+} scaled_state;
+
+static hone_status run_scaled(hone__cpu_run *ctx) {
+    const scaled_state *s = ctx->plan_state;
+    const hone_tensor *const *in = ctx->in;
+    const hone__conv_args args = {.plan = &s->plan,
+                                  .x = in[HONE_CONV_CHAIN_X]->data,
+                                  .packed = s->choice->packed,
+                                  .bias = data_of(in[HONE_CONV_CHAIN_BIAS + 1]),
+                                  .z = data_of(in[HONE_CONV_CHAIN_Z]),
+                                  .y = ctx->out[0]->data,
+                                  .workspace = ctx->workspace,
+                                  .scale = in[HONE_CONV_CHAIN_SCALE]->data};
+    hone__conv_execute(&args, ctx->pool);
+    return HONE_OK;
+}
+
+bool hone__conv_chain_join_scaled(const hone__cpu_config *config, const hone__cpu_step *conv, hone__arena *arena,
+                                  hone__cpu_step *step) {
+    const hone__conv_choice *choice = conv->plan_state;
+    if (!choice || choice->is_empty || !choice->packed)
+        return false;
+    hone__conv_plan plan = choice->plan;
+    if (!hone__conv_scale_init(&plan, config->force_blocked) || plan.workspace_size > config->max_workspace)
+        return false;
+    scaled_state *state = hone__arena_calloc(arena, 1, sizeof *state);
+    char text[96];
+    snprintf(text, sizeof text, "f32_conv_%s_scaled_%s", plan.algo->name, hone__conv_isa_name(&plan));
+    const char *name = hone__arena_strdup(arena, text);
+    if (!state || !name)
+        return false;
+    *state = (scaled_state){plan, choice};
+    step->plan_state = state;
+    step->workspace_size = plan.workspace_size;
+    step->run = run_scaled;
+    step->kernel = name;
     return true;
 }

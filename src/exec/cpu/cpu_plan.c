@@ -421,15 +421,14 @@ static hone_status add_workspace(builder *b, hone__cpu_step *step, uint32_t at) 
     return step->workspace_size ? new_buffer(b, HONE_PLACE_BLOCK, step->workspace_size, at, &step->workspace) : HONE_OK;
 }
 
-/* planned: the step of a node whose kernel has been planned already, or NULL. */
-static hone_status add_step(builder *b, uint32_t index, const hone__cpu_step *planned) {
+/* planned: the step of a node whose kernel has been planned already, or NULL; inplace: of that kernel. */
+static hone_status add_step(builder *b, uint32_t index, const hone__cpu_step *planned, int8_t inplace) {
     hone__exec_plan *plan = b->plan;
     const hone__cpu_node *entry = &b->model->nodes[index];
     const hone__node *node = entry->node;
     hone__cpu_step step = planned ? *planned : new_step(b, index);
     if (!step.ids)
         return hone__fail_memory(b->error, "the plan");
-    int8_t inplace = -1;
     hone_status status = HONE_OK;
     step.is_dynamic = !inputs_known(b, node, &status);
     HONE_TRY(status);
@@ -456,6 +455,30 @@ static hone_status add_step(builder *b, uint32_t index, const hone__cpu_step *pl
 
 /* ---- chains of convolutions ---- */
 
+/* Which input of a multiplication is one number per image and channel of the other; 2: none. */
+static size_t scale_input(const builder *b, const hone__node *node) {
+    if (strcmp(node->op_type, "Mul") != 0 || *node->domain || node->n_inputs != 2)
+        return 2;
+    for (size_t i = 0; i < 2; i++) {
+        const hone_tensor *s = &b->plan->shapes.values[node->inputs[i]->id].desc;
+        const hone_tensor *x = &b->plan->shapes.values[node->inputs[1 - i]->id].desc;
+        if (s->rank == 4 && x->rank == 4 && s->dims[0] == x->dims[0] && s->dims[1] == x->dims[1] && s->dims[2] == 1 &&
+            s->dims[3] == 1 && x->dims[2] * x->dims[3] > 1)
+            return i;
+    }
+    return 2;
+}
+
+/* Where the step of a chain reads input i of its part k; HONE_CONV_CHAIN_INPUTS: it does not. */
+static size_t chain_input(const builder *b, const hone__node *node, size_t k, size_t i) {
+    const size_t scale = scale_input(b, node);
+    if (scale < 2)
+        return i == scale ? HONE_CONV_CHAIN_SCALE : HONE_CONV_CHAIN_X;
+    const size_t at[4] = {k == 0 ? HONE_CONV_CHAIN_X : HONE_CONV_CHAIN_INPUTS, HONE_CONV_CHAIN_INPUTS,
+                          HONE_CONV_CHAIN_BIAS + k, HONE_CONV_CHAIN_Z};
+    return i < 4 ? at[i] : HONE_CONV_CHAIN_INPUTS;
+}
+
 /* Notes the nodes that may become chains: their steps are planned together, when the last one's turn comes. */
 static void find_chains(builder *b) {
     const hone__cpu_layout *layout = &b->plan->layout;
@@ -464,8 +487,16 @@ static void find_chains(builder *b) {
     for (uint32_t i = 0; i < b->model->n_nodes; i++)
         b->chain_end[i] = UINT32_MAX;
     for (uint32_t i = 0; i < b->model->n_nodes && layout->block; i++) {
-        const hone__node *nodes[HONE_CONV_CHAIN_MAX];
-        size_t n = b->chain_end[i] == UINT32_MAX ? hone__conv_chain_nodes(b->model->nodes[i].node, nodes) : 0;
+        const hone__node *nodes[HONE_CONV_CHAIN_MAX] = {b->model->nodes[i].node};
+        size_t n = 0;
+        if (b->chain_end[i] != UINT32_MAX)
+            continue;
+        if (scale_input(b, nodes[0]) < 2) {
+            nodes[1] = hone__conv_chain_scaled(nodes[0]);
+            n = nodes[1] ? 2 : 0;
+        } else {
+            n = hone__conv_chain_nodes(nodes[0], nodes);
+        }
         for (size_t k = 0; k < n; k++)
             if (!hone__cpu_layout_form(layout, b->index[nodes[k]->id]))
                 n = k;
@@ -488,7 +519,6 @@ static hone_status add_chain_step(builder *b, const hone__cpu_step *parts, size_
     const size_t n_before = plan->n_steps;
     for (size_t k = 0; k < n; k++) {
         const hone__node *node = b->model->nodes[parts[k].node].node;
-        const size_t at[4] = {HONE_CONV_CHAIN_X, 0, HONE_CONV_CHAIN_BIAS + k, HONE_CONV_CHAIN_Z};
         for (size_t i = k > 0 ? 1 : 0; i < node->n_inputs; i++) {
             uint32_t id;
             if (!node->inputs[i])
@@ -496,8 +526,8 @@ static hone_status add_chain_step(builder *b, const hone__cpu_step *parts, size_
             HONE_TRY(need_buffer(b, node->inputs[i]));
             HONE_TRY(in_layout(b, node->inputs[i], hone__cpu_layout_wants(&plan->layout, parts[k].node, i), step->node,
                                plan->n_steps > n_before, &id));
-            if (i != 1)
-                step->ids[at[i]] = id;
+            if (chain_input(b, node, k, i) < HONE_CONV_CHAIN_INPUTS)
+                step->ids[chain_input(b, node, k, i)] = id;
         }
     }
     step->adds_time = plan->n_steps > n_before;
@@ -523,30 +553,43 @@ static hone_status add_chain_step(builder *b, const hone__cpu_step *parts, size_
     return push_step(b, step);
 }
 
+/* How many of the n planned parts run as one step, which is filled: 0 when none do. */
+static size_t join_chain(builder *b, const hone__cpu_step *parts, size_t n, hone__cpu_step *step) {
+    if (b->choices->trial) /* parts are timed one by one */
+        return 0;
+    if (scale_input(b, b->model->nodes[parts[0].node].node) < 2) {
+        *step = parts[1];
+        return hone__conv_chain_join_scaled(&b->model->cpu, &parts[1], &b->plan->arena, step) ? 2 : 0;
+    }
+    for (size_t joined = n; joined >= 2; joined--) {
+        *step = parts[joined - 1];
+        if (hone__conv_chain_join(&b->model->cpu, parts, joined, &b->plan->arena, step))
+            return joined;
+    }
+    return 0;
+}
+
 /* The nodes of a chain, whose last is `end`: as one step, or the first two as one, or one by one. */
 static hone_status add_chain(builder *b, uint32_t end) {
-    hone__cpu_step parts[HONE_CONV_CHAIN_MAX];
+    hone__cpu_step parts[HONE_CONV_CHAIN_MAX], step;
+    int8_t inplace[HONE_CONV_CHAIN_MAX];
     size_t n = 0;
     for (uint32_t i = 0; i <= end; i++) {
         if (b->chain_end[i] != end)
             continue;
         assert(n < HONE_CONV_CHAIN_MAX);
-        int8_t inplace;
         parts[n] = new_step(b, i);
+        inplace[n] = -1;
         if (!parts[n].ids)
             return hone__fail_memory(b->error, "the plan");
-        HONE_TRY(plan_kernel(b, &b->model->nodes[i], &parts[n], &inplace));
+        HONE_TRY(plan_kernel(b, &b->model->nodes[i], &parts[n], &inplace[n]));
         n++;
     }
-    size_t joined = n;
-    hone__cpu_step step = parts[n - 1];
-    while (joined >= 2 && (b->choices->trial || /* parts are timed one by one */
-                           !hone__conv_chain_join(&b->model->cpu, parts, joined, &b->plan->arena, &step)))
-        step = parts[--joined - 1];
-    if (joined >= 2)
+    const size_t joined = join_chain(b, parts, n, &step);
+    if (joined)
         HONE_TRY(add_chain_step(b, parts, joined, &step));
-    for (size_t k = joined >= 2 ? joined : 0; k < n; k++)
-        HONE_TRY(add_step(b, parts[k].node, &parts[k]));
+    for (size_t k = joined; k < n; k++)
+        HONE_TRY(add_step(b, parts[k].node, &parts[k], inplace[k]));
     return HONE_OK;
 }
 
@@ -649,7 +692,7 @@ static hone_status build(builder *b) {
         else if (hone__cpu_alias_parts(plan, i, offsets))
             HONE_TRY(add_alias(b, i, offsets));
         else
-            HONE_TRY(add_step(b, i, NULL));
+            HONE_TRY(add_step(b, i, NULL, -1));
     }
     HONE_TRY(deliver_plain(b));
     place_outputs(b);

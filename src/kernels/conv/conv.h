@@ -149,7 +149,14 @@ typedef struct hone__conv_args {
     const float *z;      /* like y, or NULL; must not overlap y */
     float *y;
     void *workspace;
+    const float *scale; /* NULL; or what input channels are multiplied by, [n][c up to whole blocks]: only after
+                           hone__conv_scale_init */
 } hone__conv_args;
+
+/* Gives a pointwise convolution of the blocked layout an input that is scaled per image and channel (squeeze and
+ * excite): every task multiplies its weights instead. False when the plan is another's, or, unless it is asked for
+ * always, when there would be more multiplications than of the input. */
+bool hone__conv_scale_init(hone__conv_plan *plan, bool always);
 
 /* A chain of a dense, a depthwise and (or NULL) a pointwise convolution in the blocked layout, run as one;
  * conv_blocked_chain.c. The plans of the parts must outlive it. */

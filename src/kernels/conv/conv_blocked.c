@@ -420,9 +420,36 @@ static void blocked_deep(const hone__conv_blocked_job *job, size_t j, size_t beg
     }
 }
 
+bool hone__conv_scale_init(hone__conv_plan *plan, bool always) {
+    hone__conv_blocked_plan *p = &plan->blocked;
+    const hone__conv_desc *d = &plan->desc;
+    if (plan->algo->plan != hone__conv_blocked_plan_fill || !hone__conv_blocked_pointwise_applicable(d) ||
+        p->groups != 1 || d->x_layout != HONE_CONV_LAYOUT_BLOCKED)
+        return false;
+    const size_t vw = plan->ops->vw, weights = p->n_panel * p->cg * 2 * p->lanes;
+    if (!always && p->n_chunk * weights >= hone__conv_ceil(d->c, vw) * vw * d->h * d->w)
+        return false;
+    p->scratch = hone__round_up(weights, 16);
+    plan->workspace_size = p->scratch * (size_t)plan->n_threads * sizeof(float);
+    return true;
+}
+
+/* Weights of panels [j0, j1) times the scale of an image, in the thread's scratch. */
+static const float *scaled_weights(const hone__conv_args *args, size_t image, size_t j0, size_t j1, int thread) {
+    const hone__conv_plan *plan = args->plan;
+    const hone__conv_blocked_plan *p = &plan->blocked;
+    const size_t vw = plan->ops->vw, size = p->cg * 2 * p->lanes;
+    const float *scale = args->scale + image * hone__conv_ceil(p->flat.c, vw) * vw;
+    float *out = (float *)args->workspace + (size_t)thread * p->scratch;
+    for (size_t j = j0; j < j1; j++) {
+        const hone__conv_blocked_panel panel = hone__conv_blocked_panel_at(p, j);
+        plan->ops->scale_rows(args->packed + j * size, scale, p->cg, panel.nv * panel.lanes, out + j * size);
+    }
+    return out;
+}
+
 void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t task, int thread) {
     (void)phase;
-    (void)thread;
     const hone__conv_blocked_plan *p = &args->plan->blocked;
     /* Chunks of pixels vary slowest: a thread's share is one band of the image, whatever the channels. */
     size_t jc = task % p->n_jchunk, g = task / p->n_jchunk % p->groups;
@@ -433,7 +460,9 @@ void hone__conv_blocked_run(const hone__conv_args *args, size_t phase, size_t ta
     }
     const size_t begin = p->units * chunk / p->n_chunk, end = p->units * (chunk + 1) / p->n_chunk;
     const size_t j0 = p->n_panel * jc / p->n_jchunk, j1 = p->n_panel * (jc + 1) / p->n_jchunk;
-    const hone__conv_blocked_job job = hone__conv_blocked_job_at(args, image, g);
+    hone__conv_blocked_job job = hone__conv_blocked_job_at(args, image, g);
+    if (args->scale)
+        job.w = scaled_weights(args, image, j0, j1, thread);
     if (!p->panels_outer) {
         hone__conv_blocked_rows(&job, j0, j1, begin, end);
         return;

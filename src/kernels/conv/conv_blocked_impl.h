@@ -66,6 +66,17 @@ static __attribute__((noinline)) void blocked_act_half(float *y, size_t n, size_
 #include "kernels/conv/conv_blocked_body.h"
 #endif
 
+static void scale_rows(const float *w, const float *s, size_t n_c, size_t width, float *out) {
+    for (size_t c = 0; c < n_c; c++, w += width, out += width) {
+        const vf sv = v_set1(s[c]);
+        size_t l = 0;
+        for (; l + VW <= width; l += VW)
+            v_store(out + l, v_mul(v_load(w + l), sv));
+        for (; l < width; l++)
+            out[l] = w[l] * s[c];
+    }
+}
+
 /* ---- depthwise ---- */
 
 #if defined(__AVX512F__)

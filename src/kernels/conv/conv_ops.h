@@ -130,6 +130,8 @@ struct hone__conv_ops {
     /* The blocked layout (conv_blocked_impl.h). m <= cv_mr, nv <= 2; _half: vectors of vw/2 channels, or NULL. */
     void (*blocked_tile)(size_t m, size_t nv, const hone__conv_btile *tile);
     void (*blocked_tile_half)(size_t m, size_t nv, const hone__conv_btile *tile);
+    /* out[c][l] = w[c][l] * s[c], c < n_c, l < width */
+    void (*scale_rows)(const float *w, const float *s, size_t n_c, size_t width, float *out);
     size_t dw_mr;
     void (*blocked_dw)(size_t m, const hone__conv_btile *tile); /* m <= dw_mr */
     void (*block_from_planes)(const float *x, size_t plane, size_t n_c, size_t n, float *y);

@@ -12,6 +12,6 @@
     .depthwise_plane = depthwise_plane, .fir = fir, .copy_strided = copy_strided, .blocked_tile = blocked_tile,        \
     .dw_mr = DW_MR, .blocked_dw = blocked_dw, .block_from_planes = block_from_planes,                                  \
     .block_to_planes = block_to_planes, .blocked_pool = blocked_pool, .block_scale = block_scale,                      \
-    .block_gather = block_gather, .block_affine = block_affine
+    .block_gather = block_gather, .block_affine = block_affine, .scale_rows = scale_rows
 
 #endif
