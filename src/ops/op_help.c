@@ -419,3 +419,14 @@ hone_dtype hone__infer_dtype(const hone__infer *ctx, size_t i) {
 }
 
 hone_status hone__infer_same0(hone__infer *ctx) { return hone__infer_same(ctx, 0, 0); }
+
+hone_status hone__infer_last_dim(hone__infer *ctx, hone__dim last) {
+    const hone_dtype dtype = hone__infer_dtype(ctx, 0);
+    hone__dim dims[HONE_MAX_RANK];
+    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1)
+        return dtype ? hone__infer_set_dtype(ctx, 0, dtype) : HONE_OK;
+    const hone__type *x = hone__infer_input(ctx, 0);
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = d + 1 < x->rank ? x->dims[d] : last;
+    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+}

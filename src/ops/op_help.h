@@ -116,5 +116,7 @@ static inline bool hone__infer_given(const hone__infer *ctx, size_t i) {
 }
 /* Output 0 has input 0's type and shape. */
 hone_status hone__infer_same0(hone__infer *ctx);
+/* Output 0 has input 0's type and shape but for the last dimension. */
+hone_status hone__infer_last_dim(hone__infer *ctx, hone__dim last);
 
 #endif

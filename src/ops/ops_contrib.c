@@ -200,15 +200,8 @@ static hone_status eval_embed_layer_normalization(hone__eval *ctx) {
 /* ---- MatMulNBits ---- */
 
 static hone_status infer_mat_mul_n_bits(hone__infer *ctx) {
-    hone_dtype dtype = hone__infer_dtype(ctx, 0);
     int64_t n = hone__node_attr_int(ctx->node, "N", -1);
-    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1 || n < 0)
-        return hone__infer_set_dtype(ctx, 0, dtype);
-    const hone__type *x = hone__infer_input(ctx, 0);
-    hone__dim dims[HONE_MAX_RANK];
-    for (int d = 0; d < x->rank; d++)
-        dims[d] = d + 1 < x->rank ? x->dims[d] : hone__dim_known(n);
-    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+    return hone__infer_last_dim(ctx, n >= 0 ? hone__dim_known(n) : hone__dim_unknown());
 }
 
 static unsigned bits_at(const uint8_t *data, int64_t index, int bits) {
@@ -289,14 +282,7 @@ static const double g_bnb_values[2][16] = {
 static hone_status infer_mat_mul_bnb4(hone__infer *ctx) {
     bool turned = hone__node_attr_int(ctx->node, "transB", 1) != 0;
     int64_t n = hone__node_attr_int(ctx->node, turned ? "N" : "K", -1);
-    hone_dtype dtype = hone__infer_dtype(ctx, 0);
-    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1 || n < 0)
-        return hone__infer_set_dtype(ctx, 0, dtype);
-    const hone__type *x = hone__infer_input(ctx, 0);
-    hone__dim dims[HONE_MAX_RANK];
-    for (int d = 0; d < x->rank; d++)
-        dims[d] = d + 1 < x->rank ? x->dims[d] : hone__dim_known(n);
-    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+    return hone__infer_last_dim(ctx, n >= 0 ? hone__dim_known(n) : hone__dim_unknown());
 }
 
 static hone_status eval_mat_mul_bnb4(hone__eval *ctx) {

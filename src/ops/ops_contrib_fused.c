@@ -73,16 +73,9 @@ static hone_status eval_bias_softmax(hone__eval *ctx) {
 }
 
 static hone_status infer_split_gelu(hone__infer *ctx) {
-    hone_dtype dtype = hone__infer_dtype(ctx, 0);
-    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1)
-        return dtype ? hone__infer_set_dtype(ctx, 0, dtype) : HONE_OK;
-    const hone__type *x = hone__infer_input(ctx, 0);
-    hone__dim dims[HONE_MAX_RANK];
-    for (int d = 0; d < x->rank; d++)
-        dims[d] = x->dims[d];
-    int64_t last = dims[x->rank - 1].value;
-    dims[x->rank - 1] = last >= 0 ? hone__dim_known(last / 2) : hone__dim_unknown();
-    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+    const hone__type *x = hone__infer_has_rank(ctx, 0) ? hone__infer_input(ctx, 0) : NULL;
+    int64_t last = x && x->rank > 0 ? x->dims[x->rank - 1].value : -1;
+    return hone__infer_last_dim(ctx, last >= 0 ? hone__dim_known(last / 2) : hone__dim_unknown());
 }
 
 /* The left half times Gelu of the right one, after the bias. */
@@ -254,16 +247,8 @@ static hone_status infer_group_norm(hone__infer *ctx) {
 /* ---- GemmFastGelu ---- */
 
 static hone_status infer_gemm_gelu(hone__infer *ctx) {
-    hone_dtype dtype = hone__infer_dtype(ctx, 0);
     const hone__type *w = hone__infer_has_rank(ctx, 1) ? hone__infer_input(ctx, 1) : NULL;
-    if (!hone__infer_has_rank(ctx, 0) || hone__infer_input(ctx, 0)->rank < 1)
-        return dtype ? hone__infer_set_dtype(ctx, 0, dtype) : HONE_OK;
-    const hone__type *x = hone__infer_input(ctx, 0);
-    hone__dim dims[HONE_MAX_RANK];
-    for (int d = 0; d < x->rank; d++)
-        dims[d] = x->dims[d];
-    dims[x->rank - 1] = w && w->rank == 2 ? w->dims[1] : hone__dim_unknown();
-    return hone__infer_set(ctx, 0, dtype, x->rank, dims);
+    return hone__infer_last_dim(ctx, w && w->rank == 2 ? w->dims[1] : hone__dim_unknown());
 }
 
 /* Gelu's tanh form of x * w + bias. */
