@@ -80,9 +80,10 @@ hone_status hone__cpu_branches_sort(hone__exec_plan *plan, uint32_t **depths, ui
     depth_order *order = hone__calloc(n + 1, sizeof *order);
     buffer_depth *buffers = hone__calloc(plan->n_buffers + 1, sizeof *buffers);
     hone__cpu_step *sorted = hone__calloc(n + 1, sizeof *sorted);
+    int32_t *moved = hone__calloc(n + 1, sizeof *moved);
     *depths = hone__arena_calloc(&plan->arena, n + 1, sizeof **depths);
     *n_depths = 1;
-    if (!order || !buffers || !sorted || !*depths) {
+    if (!order || !buffers || !sorted || !moved || !*depths) {
         status = hone__fail_memory(error, "the plan");
         goto cleanup;
     }
@@ -92,9 +93,11 @@ hone_status hone__cpu_branches_sort(hone__exec_plan *plan, uint32_t **depths, ui
     for (uint32_t i = 0; i < n; i++) {
         sorted[i] = plan->steps[order[i].step];
         (*depths)[i] = order[i].depth - 1;
-        if (!sorted[i].is_reorder)
-            plan->node_step[sorted[i].node] = (int32_t)i;
+        moved[order[i].step] = (int32_t)i;
     }
+    for (size_t i = 0; i < plan->model->n_nodes; i++) /* several nodes may be one step */
+        if (plan->node_step[i] >= 0)
+            plan->node_step[i] = moved[plan->node_step[i]];
     memcpy(plan->steps, sorted, n * sizeof *sorted);
     *n_depths = n ? (*depths)[n - 1] + 1 : 1;
     find_users(plan);
@@ -102,6 +105,7 @@ cleanup:
     hone__free(order);
     hone__free(buffers);
     hone__free(sorted);
+    hone__free(moved);
     return status;
 }
 

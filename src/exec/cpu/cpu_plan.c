@@ -550,13 +550,13 @@ static hone_status add_chain_step(builder *b, const hone__cpu_step *parts, size_
     char text[160];
     snprintf(text, sizeof text, "one step with %s", last->name ? last->name : "the node after it");
     step->inside = hone__arena_strdup(&plan->arena, text);
+    step->n_ranks = 0; /* its parts keep the rules' choices: what a chain saves is more than another algorithm does */
+    step->choice_key = NULL;
     return push_step(b, step);
 }
 
 /* How many of the n planned parts run as one step, which is filled: 0 when none do. */
 static size_t join_chain(builder *b, const hone__cpu_step *parts, size_t n, hone__cpu_step *step) {
-    if (b->choices->trial) /* parts are timed one by one */
-        return 0;
     if (scale_input(b, b->model->nodes[parts[0].node].node) < 2) {
         *step = parts[1];
         return hone__conv_chain_join_scaled(&b->model->cpu, &parts[1], &b->plan->arena, step) ? 2 : 0;
