@@ -28,8 +28,9 @@ static bool keeps(const hone__node *f, const hone__node *g) {
         "Softmax", "ReduceL1", "ReduceL2", "ReduceSumSquare", "Cosh",        NULL};
     static const char *const whole[] = {"Floor", "Ceil", "Round", "Sign", NULL};
     static const char *const rounding[] = {"Floor", "Ceil", "Round", NULL};
-    if (hone__is_op(f, "Relu") || hone__is_op(f, "Abs"))
-        return is_listed(g, never_negative);
+    if (hone__is_op(f, "Relu") ||
+        hone__is_op(f, "Abs")) /* sums and magnitudes of integers wrap around to negative ones */
+        return is_listed(g, never_negative) && hone__dtype_in(hone__value_dtype(g->outputs[0]), HONE_SET_FLOAT);
     if (is_listed(f, rounding))
         return is_listed(g, whole);
     return hone__is_op(f, "Sign") && hone__is_op(g, "Sign");

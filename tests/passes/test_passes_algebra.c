@@ -73,6 +73,9 @@ static const pass_case g_cases[] = {
     {"eliminate_identity", 13, X, "a = Max(x, x); b = Min(a, a); y = Relu(b)", "y", "Relu"},
     {"eliminate_identity", 13, "x:f32 Nx4", "a = Reshape(x, {0 4}); b = Expand(a, {1 4}); y = Relu(b)", "y", "Relu"},
     {"eliminate_identity", 13, X, "y = Identity(x)", "y", "Identity"},
+    /* the sum of magnitudes of integers may wrap around */
+    {"simplify_algebra", 13, X, "a = ReduceL1[axes=(1)](x); b = Abs(a); y = Neg(b)", "y", "ReduceL1 Neg"},
+    {"simplify_algebra", 13, "x:i64 3x4", "a = ReduceL1[axes=(1)](x); b = Abs(a); y = Neg(b)", "y", "ReduceL1 Abs Neg"},
     /* shapes */
     {"fold_shapes", 13, "x:f32 Nx3x4",
      "s = Shape(x); n = Gather(s, {0}); t = Concat[axis=0](n, {12}); y = Reshape(x, t)", "y", "Reshape"},
