@@ -3,6 +3,7 @@
  * product is one large one over all steps, the recurrent one is made step by step.
  *
  * x [T,B,I], w [D,G*H,I], r [D,G*H,H], bias [D,2*G*H], y [T,D,B,H]; G = 4 gates for LSTM, 3 for GRU. */
+#include "base/alloc.h"
 #include "exec/cpu/cpu_bind.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/gemm/gemm.h"
@@ -128,17 +129,21 @@ static hone_status prepare_rnn(hone__cpu_prepare *ctx, const hone__node *node, v
 
 /* ---- plan ---- */
 
+static const double PARALLEL_WORK = 1 << 20; /* multiply-adds of a step */
+
 typedef struct rnn_plan {
     size_t steps, batch;
     hone__gemm_plan input, recurrent, last;               /* the products; last: GRU that resets first */
     size_t gates_offset, r_offset, cell_offset, h_offset; /* floats into the workspace after the products' own */
     size_t gemm_size;
+    bool is_parallel;      /* the directions run side by side, each on one thread */
+    size_t direction_size; /* bytes of workspace of a direction; of all when they run one after the other */
 } rnn_plan;
 
 static hone_status plan_product(hone__cpu_plan *ctx, size_t m, size_t n, size_t k, rnn_plan *p, hone__gemm_plan *out) {
     const hone__gemm_problem q = {.m = m, .n = n, .k = k, .batch = 1, .a_rs = k, .a_cs = 1, .is_b_packed = true};
     const hone__gemm_config config = {.isa = ctx->config->isa,
-                                      .n_threads = ctx->config->n_threads,
+                                      .n_threads = p->is_parallel ? 1 : ctx->config->n_threads,
                                       .l1d_bytes = ctx->config->l1d_bytes,
                                       .l2_bytes = ctx->config->l2_bytes,
                                       .l3_bytes = ctx->config->l3_bytes};
@@ -168,6 +173,10 @@ static hone_status plan_rnn(const void *state, hone__cpu_plan *ctx) {
                      s->n_directions, p->batch, h);
     ctx->kernel = s->is_lstm ? "f32_lstm" : "f32_gru";
     ctx->inplace_input = -1;
+    /* A step's product is small: handing half of it to another thread costs as much as it saves. Where two directions
+     * keep both threads busy, or nearly, no step waits for the other thread. */
+    p->is_parallel = s->n_directions == 2 && ctx->config->n_threads > 1 &&
+                     (ctx->config->n_threads == 2 || (double)p->batch * (double)gh * (double)h < PARALLEL_WORK);
     if (rows > 0) {
         HONE_TRY(plan_product(ctx, rows, gh, s->input, p, &p->input));
         HONE_TRY(plan_product(ctx, p->batch, s->is_lstm || s->is_linear ? gh : 2 * h, h, p, &p->recurrent));
@@ -179,8 +188,10 @@ static hone_status plan_rnn(const void *state, hone__cpu_plan *ctx) {
     if (!hone__mul_size(rows, gh, &gates) || !hone__mul_size(p->batch, gh, &recurrent) ||
         !hone__mul_size(p->batch, 3 * h, &unit) || !hone__add_size(gates, recurrent, &total) ||
         !hone__add_size(total, unit + 64, &total) || !hone__mul_size(total, sizeof(float), &total) ||
-        !hone__add_size(total, p->gemm_size, &ctx->workspace_size))
+        !hone__add_size(total, p->gemm_size + HONE_ALIGNMENT - 1, &p->direction_size) ||
+        !hone__mul_size(p->direction_size, p->is_parallel ? 2 : 1, &ctx->workspace_size))
         return hone__fail(ctx->error, HONE_ERROR_LIMIT, "%s needs too much memory", ctx->node->op_type);
+    p->direction_size &= ~(size_t)(HONE_ALIGNMENT - 1);
     p->gates_offset = 0;
     p->r_offset = hone__round_up(gates, 16);
     p->cell_offset = p->r_offset + hone__round_up(recurrent, 16);
@@ -195,6 +206,7 @@ typedef struct rnn_job {
     const rnn_plan *plan;
     const hone__cpu_run *ctx;
     hone__pool *pool;
+    void *workspace; /* of the products */
     float *gates, *recurrent, *cell, *hidden;
     const int32_t *lengths; /* [B], or NULL: all steps */
 } rnn_job;
@@ -222,7 +234,7 @@ static void product(const rnn_job *job, const hone__gemm_plan *plan, const float
                                   .ldz = ldc,
                                   .alpha = 1.0f,
                                   .beta = z ? 1.0f : 0.0f};
-    product_job p = {plan, &args, job->ctx->workspace};
+    product_job p = {plan, &args, job->workspace};
     hone__pool_run(job->pool, plan->n_tasks, product_task, &p);
 }
 
@@ -304,6 +316,20 @@ static void run_direction(const rnn_job *job, size_t index) {
         final_state(ctx, 2, index * unit, unit, job->cell);
 }
 
+/* A direction on the thread that takes it, with memory of its own. */
+static void direction_task(void *arg, size_t direction, int thread) {
+    rnn_job job = *(const rnn_job *)arg;
+    const size_t floats = direction * job.plan->direction_size / sizeof(float);
+    (void)thread;
+    job.pool = NULL;
+    job.workspace = (char *)job.workspace + direction * job.plan->direction_size;
+    job.gates += floats;
+    job.recurrent += floats;
+    job.cell += floats;
+    job.hidden += floats;
+    run_direction(&job, direction);
+}
+
 static hone_status run_rnn(hone__cpu_run *ctx) {
     const rnn_plan *p = ctx->plan_state;
     float *memory = (float *)(void *)((char *)ctx->workspace + p->gemm_size);
@@ -311,6 +337,7 @@ static hone_status run_rnn(hone__cpu_run *ctx) {
                          p,
                          ctx,
                          ctx->pool,
+                         ctx->workspace,
                          memory + p->gates_offset,
                          memory + p->r_offset,
                          memory + p->cell_offset,
@@ -321,7 +348,9 @@ static hone_status run_rnn(hone__cpu_run *ctx) {
     for (size_t b = 0; job.lengths && b < p->batch; b++)
         HONE_FAIL_IF(job.lengths[b] < 0 || (size_t)job.lengths[b] > p->steps, ctx->error, HONE_ERROR_SHAPE,
                      "sequence_lens holds %d, the sequences have %zu steps", (int)job.lengths[b], p->steps);
-    for (size_t d = 0; d < job.state->n_directions; d++)
+    if (p->is_parallel)
+        hone__pool_run(ctx->pool, 2, direction_task, (void *)(uintptr_t)&job);
+    for (size_t d = 0; d < job.state->n_directions && !p->is_parallel; d++)
         run_direction(&job, d);
     return HONE_OK;
 }
