@@ -192,6 +192,20 @@ hone_status hone__copy_elements(hone_tensor *dst, int64_t di, const hone_tensor 
 
 hone_status hone__fill_elements(hone_tensor *dst, int64_t di, const hone_tensor *src, int64_t si, int64_t n,
                                 hone_error *error) {
+    const int bits = hone_dtype_bits(dst->dtype);
+    if (n < 1)
+        return HONE_OK;
+    if (dst->dtype != HONE_DTYPE_STRING && bits >= 8) { /* one, then what is there already */
+        enum { MOST = 1 << 15 };
+        const size_t size = (size_t)bits / 8, count = (size_t)n;
+        HONE_TRY(hone__copy_elements(dst, di, src, si, 1, error));
+        unsigned char *to = (unsigned char *)dst->data + (size_t)di * size;
+        for (size_t done = 1, m; done < count; done += m) {
+            m = hone__min_size(hone__min_size(done, MOST), count - done);
+            memcpy(to + done * size, to, m * size);
+        }
+        return HONE_OK;
+    }
     for (int64_t i = 0; i < n; i++)
         HONE_TRY(hone__copy_elements(dst, di + i, src, si, 1, error));
     return HONE_OK;
