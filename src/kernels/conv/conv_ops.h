@@ -1,6 +1,6 @@
 /* The ISA bundle of the convolution algorithms: the inner loops that the drivers (conv_gemm.c, conv_direct.c,
- * conv_spectral.c, conv_depthwise.c) call. conv_kernels_generic.c, _avx2.c and _avx512.c fill one each from the same
- * sources (conv_*_impl.h). */
+ * conv_spectral.c, conv_winograd.c, conv_depthwise.c) call. conv_kernels_generic.c, _avx2.c and _avx512.c fill one each
+ * from the same sources (conv_*_impl.h). */
 #ifndef HONE_KERNELS_CONV_CONV_OPS_H
 #define HONE_KERNELS_CONV_CONV_OPS_H
 

@@ -4,11 +4,14 @@
  * A task takes a band of tiles and a share of the blocks of up to two vectors of output channels through all steps, in
  * memory that belongs to its thread: nothing but the image and the weights is shared, so that no thread waits for
  * another and no line of memory wanders between caches.
+ *
  *   in        V[chunk][f][tile][channel of the chunk]: the band's transformed input, all channels
- *   multiply  for every block of output channels and chunk of input channels: M[f][tile][lanes] += V
- * U[f][channel][lanes] out       M is transformed back and stored. M and the U of a chunk stay in the L2 cache; V is
- * read once per block, as one stream, from wherever it is. Summing chunk by chunk also makes sums of many channels
- * several times as accurate.
+ *   multiply  for every block of output channels and chunk of input channels: M[f][tile][lanes] += V U
+ *             with U[f][channel][lanes]
+ *   out       M is transformed back and stored
+ *
+ * M and the U of a chunk stay in the L2 cache; V is read once per block, as one stream, from wherever it is. Summing
+ * chunk by chunk also makes sums of many channels several times as accurate.
  *
  * "lean" rows keep the taps as they are (those of `direct`, which shares them) and make the U of a chunk while they
  * run: a ninth of the taps' matrix of F(4,3) is 4 times, of F(6,3) 7 times as large as the taps, and at batch 1 reading
