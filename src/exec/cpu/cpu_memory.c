@@ -71,16 +71,47 @@ static void give(hone__act_memory *memory, void *ptr, size_t size) {
     memory->reserved -= size;
 }
 
+/* The planned block lies in pages of its own, huge ones where it is used, so that no more is resident than that. Under
+ * AddressSanitizer it comes from the heap, which guards its ends. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { IS_PAGES = 0 };
+#else
+enum { IS_PAGES = 1 };
+#endif
+
+static hone_status take_block(hone__act_memory *memory, size_t size, hone_error *error) {
+    HONE_TRY(hone__mem_budget_take(memory->budget, size, "activation memory", error));
+    memory->block = IS_PAGES ? hone__pages_alloc(size) : hone__malloc_aligned(size);
+    if (!memory->block) {
+        hone__mem_budget_give(memory->budget, size);
+        return hone__fail_memory(error, "activation memory");
+    }
+    memory->block_size = size;
+    memory->block_huge = 0;
+    memory->reserved += size;
+    return HONE_OK;
+}
+
+static void give_block(hone__act_memory *memory) {
+    if (!memory->block)
+        return;
+    if (IS_PAGES)
+        hone__pages_free(memory->block, memory->block_size);
+    else
+        hone__free_aligned(memory->block);
+    hone__mem_budget_give(memory->budget, memory->block_size);
+    memory->reserved -= memory->block_size;
+    memory->block = NULL;
+    memory->block_size = 0;
+}
+
 void hone__act_memory_deinit(hone__act_memory *memory) {
-    if (memory->block)
-        give(memory, memory->block, memory->block_size);
+    give_block(memory);
     while (memory->chunks) {
         hone__mem_chunk *next = memory->chunks->next;
         give(memory, memory->chunks, memory->chunks->size);
         memory->chunks = next;
     }
-    memory->block = NULL;
-    memory->block_size = 0;
 }
 
 static size_t next_pow2(size_t n) {
@@ -93,25 +124,17 @@ static size_t next_pow2(size_t n) {
 hone_status hone__act_memory_reserve(hone__act_memory *memory, size_t size, hone_error *error) {
     size_t need;
     HONE_FAIL_IF(!hone__add_size(size, PADDING, &need), error, HONE_ERROR_LIMIT, "the activations overflow memory");
-    if (need <= memory->block_size)
-        return HONE_OK;
-    if (memory->block) {
-        give(memory, memory->block, memory->block_size);
-        memory->block = NULL;
-        memory->block_size = 0;
+    if (need > memory->block_size) {
+        give_block(memory);
+        const size_t grown = memory->grow_pow2 ? next_pow2(need) : need;
+        hone_status status = take_block(memory, grown, error);
+        if (status == HONE_ERROR_LIMIT && grown > need) /* the exact size may still fit under the limit */
+            status = take_block(memory, need, error);
+        HONE_TRY(status);
+        memory->n_allocations++;
     }
-    size_t grown = memory->grow_pow2 ? next_pow2(need) : need;
-    void *block_new;
-    hone_status status = take(memory->budget, grown, "activation memory", &block_new, error);
-    if (status == HONE_ERROR_LIMIT && grown > need) { /* the exact size may still fit under the limit */
-        grown = need;
-        status = take(memory->budget, grown, "activation memory", &block_new, error);
-    }
-    HONE_TRY(status);
-    memory->block = block_new;
-    memory->block_size = grown;
-    memory->reserved += grown;
-    memory->n_allocations++;
+    if (IS_PAGES)
+        memory->block_huge = hone__pages_make_huge(memory->block, need, memory->block_huge);
     return HONE_OK;
 }
 

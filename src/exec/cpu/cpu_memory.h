@@ -27,11 +27,11 @@ typedef struct hone__mem_chunk hone__mem_chunk;
 typedef struct hone__act_memory {
     hone__mem_budget *budget;
     bool use_arena, grow_pow2;
-    unsigned char *block; /* planned offsets */
-    size_t block_size;
-    hone__mem_chunk *chunks; /* run-time arena */
-    size_t in_use, peak;     /* bytes handed out by hone__act_alloc */
-    size_t reserved;         /* bytes taken from the system: block, chunks or single tensors */
+    unsigned char *block;          /* planned offsets */
+    size_t block_size, block_huge; /* bytes; of these, advised to be of huge pages */
+    hone__mem_chunk *chunks;       /* run-time arena */
+    size_t in_use, peak;           /* bytes handed out by hone__act_alloc */
+    size_t reserved;               /* bytes taken from the system: block, chunks or single tensors */
     uint64_t n_allocations;
 } hone__act_memory;
 
