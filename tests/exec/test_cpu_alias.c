@@ -37,6 +37,9 @@ static const alias_case g_cases[] = {
      "c)",
      "y", 3, 0},
     {"x:f32 4x5", "a = Neg(x); y = Mul(a, a)", "y", 0, 0},
+    /* a view of a blocked value's plain copy, which is read again behind what works in place on the view */
+    {X, CONV(a, x) "b = Reshape(a, {2 16 64}); t = Softmax(b); u = Neg(t); y = Transpose[perm=(0 2 3 1)](a)", "y, u", 1,
+     0},
     {X, CONV(a, x) CONV(b, x) "c = Concat[axis=1](a, b); y = Relu(c)", "y", 1, 0},
     /* producers used elsewhere too, before and after */
     {X, CONV(a, x) CONV(b, a) "d = Neg(b); c = Concat[axis=1](a, b); e = Relu(a); f = Add(d, e); y = Relu(c)", "y, f",

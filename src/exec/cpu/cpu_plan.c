@@ -358,6 +358,13 @@ static bool may_take_over(const builder *b, const hone__node *node, const uint32
         if (!(node->op->flags & HONE_OP_ELEMENTWISE) || hone__cpu_plan_desc(b->plan, ids[i]).size != in)
             return false;
     }
+    /* A copy in the other layout of which this is a view: uses of the copy are counted where the value itself lies. */
+    for (size_t i = 0; i < buffer->n_values; i++)
+        if (buffer->values[i] >= b->plan->n_values) {
+            const uint32_t own = b->plan->value_buffer[buffer->values[i] - b->plan->n_values];
+            if (own == HONE_NO_BUFFER || b->plan->buffers[own].n_pending)
+                return false;
+        }
     return buffer->place == HONE_PLACE_BLOCK && buffer->n_pending == 0 && in == out && buffer->size == out &&
            b->plan->value_offset[ids[inplace]] == 0;
 }
