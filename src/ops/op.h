@@ -135,8 +135,7 @@ hone_status hone__op_check_node(const hone__node *node, hone_error *error);
 bool hone__op_takes_types(const hone__node *node, hone_dtype *dtype, char *reason, size_t size);
 /* The same for values: in bodies of loops, and behind sequences, types may be known only then. TYPE when an input's is
  * not admitted, or differs from another's that it must equal. */
-hone_status hone__op_check_values(const hone__node *node, const hone_tensor *const *in, size_t n_in,
-                                  hone_error *error);
+hone_status hone__op_check_values(const hone__node *node, const hone_tensor *const *in, size_t n_in, hone_error *error);
 /* Data propagation for small integer tensors (Shape, Gather, Concat, arithmetic, ...): sets out_sym where
  * the row's inference left it NULL. Called by hone__op_infer_node; see op_propagate.c. */
 hone_status hone__op_propagate(hone__infer *ctx);

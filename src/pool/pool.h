@@ -28,8 +28,8 @@ typedef void (*hone__pool_range_fn)(void *arg, size_t begin, size_t end, int thr
 void hone__pool_run_range(hone__pool *pool, size_t n, size_t grain, hone__pool_range_fn fn, void *arg);
 
 /* Around a stretch of many calls (a request's run). As long as there are as many such stretches at once as the pool has
- * threads, every caller runs its tasks alone: the cores are busy as it is, and handing work over would only add waiting.
- * pool may be NULL. */
+ * threads, every caller runs its tasks alone: the cores are busy as it is, and handing work over would only add
+ * waiting. pool may be NULL. */
 void hone__pool_enter(hone__pool *pool);
 void hone__pool_leave(hone__pool *pool);
 

@@ -156,7 +156,7 @@ static const struct act_row {
     {{HONE_ACT_TANH, 0, 0}, 4e-7, 1e-45},
     {{HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f}, 2e-7, 1e-7},
     {{HONE_ACT_HARD_SWISH, 0, 0}, 3e-7, 4e-7},
-    {{HONE_ACT_SILU, 1.0f, 0}, 1.6e-6, 1.2e-36}, /* the rounding of log2(e) x grows with |x| */
+    {{HONE_ACT_SILU, 1.0f, 0}, 1.6e-6, 1.2e-36},   /* the rounding of log2(e) x grows with |x| */
     {{HONE_ACT_SILU, 1.702f, 0}, 1.2e-5, 1.2e-36}, /* the rounding of 1.702 x grows with |x| */
     {{HONE_ACT_GELU, 0, 0}, 5e-7, 3e-7},
     {{HONE_ACT_GELU_TANH, 0, 0}, 5e-6, 1e-7},
