@@ -106,6 +106,16 @@ static int64_t heads_of_masks(const attention *a) {
     return 1;
 }
 
+/* Two operands with H in their layouts have equally many heads at every run: where one may have a single head beside
+ * several, MatMul repeats it and the operator does not. */
+static bool same_heads(const hone__attention_input *x, const hone__attention_input *y) {
+    if (strcmp(x->layout, "BHSD") != 0 || strcmp(y->layout, "BHSD") != 0 || hone__value_rank(x->value) != 4 ||
+        hone__value_rank(y->value) != 4)
+        return false;
+    const hone__dim a = x->value->type.dims[1], b = y->value->type.dims[1];
+    return a.value >= 0 ? a.value == b.value : b.value < 0 && a.symbol && b.symbol && strcmp(a.symbol, b.symbol) == 0;
+}
+
 static bool agree_on_heads(hone__pass_context *ctx, const hone__node *softmax, attention *a) {
     hone__attention_input *in[3] = {&a->q, &a->k, &a->v};
     int64_t heads = heads_of_masks(a);
@@ -115,9 +125,8 @@ static bool agree_on_heads(hone__pass_context *ctx, const hone__node *softmax, a
     for (int i = 0; i < 3; i++)
         unmerge(in[i], heads);
     bool fits = a->k.heads == a->v.heads;
-    if (a->q.heads < 0 || a->k.heads < 0) /* all in layouts with H: the kernel compares them */
-        fits = fits && strcmp(a->q.layout, "BHSD") == 0 && strcmp(a->k.layout, "BHSD") == 0 &&
-               strcmp(a->v.layout, "BHSD") == 0 && a->k.group == 1 && a->v.group == 1;
+    if (a->q.heads < 0 || a->k.heads < 0)
+        fits = fits && same_heads(&a->q, &a->k) && same_heads(&a->k, &a->v) && a->k.group == 1 && a->v.group == 1;
     else
         fits = fits && a->q.heads == heads && (a->k.heads == 1 || a->k.heads * a->k.group == heads) &&
                (a->v.heads == 1 || a->v.heads * a->v.group == heads);

@@ -295,11 +295,13 @@ static hone_status lower_matmul(hone__pass_context *ctx, hone__node *node, hone_
         return HONE_OK;
     hone__value *in[2];
     hone__node *add;
-    if (hone__value_rank(node->outputs[0]) == 0) { /* of two vectors: Add would give the bias' one dimension */
+    const int rank = hone__value_rank(node->outputs[0]);
+    if (rank >= 0 && rank < 2 && hone__value_rank(bias) > rank) { /* of vectors: Add would give the bias' dimensions */
         hone__value *shape, *scalar_bias;
-        HONE_TRY(hone__add_ints(node->graph, "shape", NULL, 0, &shape, error));
+        HONE_TRY(hone__add_ints(node->graph, "shape", (const int64_t[]){-1}, (size_t)rank, &shape, error));
         HONE_TRY(hone__graph_add_value(node->graph, bias->name, &scalar_bias, error));
-        HONE_TRY(hone__type_set_tensor(hone__graph_arena(node->graph), &scalar_bias->type, bias->type.dtype, 0, NULL)
+        HONE_TRY(hone__type_set_tensor(hone__graph_arena(node->graph), &scalar_bias->type, bias->type.dtype, rank,
+                                       (hone__dim[]){hone__dim_unknown()})
                      ? hone__fail_memory(error, "a type")
                      : HONE_OK);
         hone__node *reshape;
