@@ -57,17 +57,6 @@ static double measure_peak(hone__pool *pool, peak_fn fn, int rounds) {
     return best;
 }
 
-typedef struct gemm_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} gemm_job;
-
-static void gemm_task(void *arg, size_t task, int thread) {
-    const gemm_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
 typedef struct shape {
     char name[64], kind;
     size_t m, n, k, batch;
@@ -145,7 +134,6 @@ static int run_shape(const shape *s, const hone__gemm_config *config, hone__pool
                                 .a_batch = s->m * s->k,
                                 .b_batch = s->k * s->n,
                                 .c_batch = s->m * s->n};
-        const gemm_job job = {&plan, &args, workspace};
         const double flops = 2.0 * (double)s->m * (double)s->n * (double)s->k * (double)s->batch;
         static double times[MAX_TIMES];
         double best = 1e30, top = 0;
@@ -157,7 +145,7 @@ static int run_shape(const shape *s, const hone__gemm_config *config, hone__pool
             if (s->kind == 'w')
                 args.b = packed + r % copies * packed_count;
             const int64_t t0 = clock_ns();
-            hone__pool_run(pool, plan.n_tasks, gemm_task, (void *)(uintptr_t)&job);
+            hone__gemm_run(&plan, &args, workspace, pool);
             const double t = (double)(clock_ns() - t0) * 1e-9;
             best = fmin(best, t);
             if (n_times < MAX_TIMES)

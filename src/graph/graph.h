@@ -245,6 +245,12 @@ hone_status hone__graph_verify(const hone__graph *graph, hone_error *error);
 /* A readable listing. */
 void hone__graph_print(const hone__graph *graph, hone__strbuf *out);
 
+/* Graphs among a node's attributes (the bodies of If, Loop, Scan), in their order; previous NULL: the first. NULL
+ * behind the last. */
+hone__graph *hone__node_next_subgraph(const hone__node *node, const hone__graph *previous);
+#define HONE_FOR_SUBGRAPHS(sub, node)                                                                                  \
+    for (hone__graph *sub = hone__node_next_subgraph(node, NULL); sub; sub = hone__node_next_subgraph(node, sub))
+
 #define HONE_FOR_NODES(node, graph) for (hone__node *node = (graph)->first; node; node = node->next)
 /* Safe against removal of `node`. */
 #define HONE_FOR_NODES_SAFE(node, graph)                                                                               \

@@ -238,14 +238,8 @@ static void drop_graph(hone__graph *graph, const hone__node *owner) {
 void hone__graph_remove_node(hone__node *node) {
     if (!node->graph)
         return;
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const hone__attr *attr = &node->attrs[i];
-        if (attr->type == HONE_ATTR_GRAPH)
-            drop_graph(attr->g, node);
-        else if (attr->type == HONE_ATTR_GRAPHS)
-            for (size_t j = 0; j < attr->n; j++)
-                drop_graph(attr->graphs[j], node);
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    drop_graph(sub, node);
     for (size_t i = 0; i < node->n_inputs; i++)
         hone__value_drop_use(node, i);
     for (size_t i = 0; i < node->n_outputs; i++)

@@ -80,14 +80,8 @@ static void print_node(const hone__node *node, hone__strbuf *out, int indent) {
         print_attr(&node->attrs[i], out);
     }
     hone__strbuf_printf(out, "%s  # %s\n", node->n_attrs ? "}" : "", node->name);
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const hone__attr *attr = &node->attrs[i];
-        if (attr->type == HONE_ATTR_GRAPH)
-            print_graph(attr->g, out, indent + 2);
-        else if (attr->type == HONE_ATTR_GRAPHS)
-            for (size_t j = 0; j < attr->n; j++)
-                print_graph(attr->graphs[j], out, indent + 2);
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    print_graph(sub, out, indent + 2);
 }
 
 /* Recursion is bounded: graphs nest at most HONE__MAX_NESTING deep. */

@@ -96,6 +96,21 @@ static bool copy_payload(hone__arena *arena, hone__attr *attr) {
     }
 }
 
+hone__graph *hone__node_next_subgraph(const hone__node *node, const hone__graph *previous) {
+    bool is_next = previous == NULL;
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        const hone__attr *attr = &node->attrs[i];
+        const size_t n = attr->type == HONE_ATTR_GRAPH ? 1 : attr->type == HONE_ATTR_GRAPHS ? attr->n : 0;
+        for (size_t k = 0; k < n; k++) {
+            hone__graph *graph = attr->type == HONE_ATTR_GRAPH ? attr->g : attr->graphs[k];
+            if (is_next && graph)
+                return graph;
+            is_next = is_next || graph == previous;
+        }
+    }
+    return NULL;
+}
+
 static void set_owner(const hone__attr *attr, hone__node *from, hone__node *to) {
     if (attr->type == HONE_ATTR_GRAPH && attr->g && (!from || attr->g->owner == from))
         attr->g->owner = to;

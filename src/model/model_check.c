@@ -139,13 +139,8 @@ static void check_rows(hone__checker *c, hone__graph *graph) {
             hone__check_add_error(c, &error, node->name);
             node->op = NULL; /* inference may rely on the row: it passes over this node */
         }
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                check_rows(c, attr->g);
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-                check_rows(c, attr->graphs[i]);
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        check_rows(c, sub);
     }
 }
 
@@ -158,13 +153,8 @@ static void check_types(hone__checker *c, const hone__graph *graph) {
             hone__error_hint(&error, "cast before the node, or import an opset whose operator takes the type");
             hone__check_add_error(c, &error, node->name);
         }
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                check_types(c, attr->g);
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-                check_types(c, attr->graphs[i]);
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        check_types(c, sub);
     }
 }
 

@@ -178,13 +178,9 @@ static hone_status sum_nodes(tally *t, const hone__graph *graph, hone_error *err
             for (size_t i = 0; i < node->n_outputs; i++)
                 t->cost->bytes += node->outputs[i] ? value_bytes(t, node->outputs[i]) : 0;
         }
-        for (size_t a = 0; a < node->n_attrs && status == HONE_OK; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                status = sum_nodes(t, attr->g, error);
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n && status == HONE_OK; i++)
-                status = sum_nodes(t, attr->graphs[i], error);
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        if (status == HONE_OK)
+            status = sum_nodes(t, sub, error);
         if (status != HONE_OK)
             break;
     }

@@ -128,13 +128,8 @@ static void find_foreign_opset(exporter *e, const hone__graph *graph) {
     HONE_FOR_NODES(node, graph) {
         if (is_foreign(e, node) && node->op->since > e->foreign_opset)
             e->foreign_opset = node->op->since;
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                find_foreign_opset(e, attr->g);
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-                find_foreign_opset(e, attr->graphs[i]);
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        find_foreign_opset(e, sub);
     }
 }
 

@@ -373,13 +373,8 @@ static hone_status import_opsets(hone__importer *im) {
 static hone_status sort_all(hone__graph *graph, hone_error *error) {
     HONE_TRY(hone__graph_sort(graph, error));
     HONE_FOR_NODES(node, graph)
-    for (size_t a = 0; a < node->n_attrs; a++) {
-        const hone__attr *attr = &node->attrs[a];
-        if (attr->type == HONE_ATTR_GRAPH)
-            HONE_TRY(sort_all(attr->g, error));
-        for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-            HONE_TRY(sort_all(attr->graphs[i], error));
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    HONE_TRY(sort_all(sub, error));
     return HONE_OK;
 }
 

@@ -39,13 +39,8 @@ static hone_status check_nodes(const hone_model *model, const hone__graph *graph
             hone__error_file(error, model->path, node->file_offset);
             return status;
         }
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                HONE_TRY(check_nodes(model, attr->g, error));
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-                HONE_TRY(check_nodes(model, attr->graphs[i], error));
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        HONE_TRY(check_nodes(model, sub, error));
     }
     return HONE_OK;
 }

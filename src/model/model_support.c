@@ -70,13 +70,8 @@ static hone_status check_node(hone_model *model, const hone__node *node) {
 static hone_status check_graph(hone_model *model, const hone__graph *graph) {
     HONE_FOR_NODES(node, graph) {
         HONE_TRY(check_node(model, node));
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const hone__attr *attr = &node->attrs[a];
-            if (attr->type == HONE_ATTR_GRAPH)
-                HONE_TRY(check_graph(model, attr->g));
-            for (size_t i = 0; attr->type == HONE_ATTR_GRAPHS && i < attr->n; i++)
-                HONE_TRY(check_graph(model, attr->graphs[i]));
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        HONE_TRY(check_graph(model, sub));
     }
     return HONE_OK;
 }

@@ -236,13 +236,12 @@ static hone_status make_again(walk *w) {
         hone__node *copy;
         HONE_TRY(hone__graph_add_node(w->graph, NULL, node->domain, node->op_type, node->op_type, in, node->n_inputs,
                                       out, node->n_outputs, &copy, w->c->error));
-        for (size_t i = 0; i < node->n_attrs; i++) {
-            if (node->attrs[i].type == HONE_ATTR_GRAPH || node->attrs[i].type == HONE_ATTR_GRAPHS) {
-                w->c->node = node;
-                return hone__grad_refuse(w->c, "has a subgraph, which cannot be evaluated at another point");
-            }
-            HONE_TRY(hone__node_set_attr(copy, &node->attrs[i], w->c->error));
+        if (hone__node_next_subgraph(node, NULL)) {
+            w->c->node = node;
+            return hone__grad_refuse(w->c, "has a subgraph, which cannot be evaluated at another point");
         }
+        for (size_t i = 0; i < node->n_attrs; i++)
+            HONE_TRY(hone__node_set_attr(copy, &node->attrs[i], w->c->error));
         copy->opset = node->opset;
         copy->op = node->op;
         copy->provenance = "gradient";

@@ -102,12 +102,8 @@ static hone_status set_options(hone_optimization *o, const hone_optimize_options
 size_t hone__count_nodes(const hone__graph *graph) {
     size_t n = graph->n_nodes;
     HONE_FOR_NODES(node, graph)
-    for (size_t a = 0; a < node->n_attrs; a++) {
-        if (node->attrs[a].type == HONE_ATTR_GRAPH)
-            n += hone__count_nodes(node->attrs[a].g);
-        for (size_t i = 0; node->attrs[a].type == HONE_ATTR_GRAPHS && i < node->attrs[a].n; i++)
-            n += hone__count_nodes(node->attrs[a].graphs[i]);
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    n += hone__count_nodes(sub);
     return n;
 }
 
@@ -145,12 +141,8 @@ static hone_status import_domains(hone__graph *root, const hone__graph *graph, h
     HONE_FOR_NODES(node, graph) {
         if (*node->domain && hone__graph_get_opset(root, node->domain) == 0)
             HONE_TRY(hone__graph_set_opset(root, node->domain, node->opset > 0 ? node->opset : 1, error));
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            if (node->attrs[a].type == HONE_ATTR_GRAPH)
-                HONE_TRY(import_domains(root, node->attrs[a].g, error));
-            for (size_t i = 0; node->attrs[a].type == HONE_ATTR_GRAPHS && i < node->attrs[a].n; i++)
-                HONE_TRY(import_domains(root, node->attrs[a].graphs[i], error));
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        HONE_TRY(import_domains(root, sub, error));
     }
     return HONE_OK;
 }
@@ -168,12 +160,8 @@ static hone_status count_ops(hone_optimization *o, const hone__graph *graph, siz
             o->ops[o->n_ops++] = (hone_op_count){domain, node->op_type, 0};
         }
         o->ops[i].count++;
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            if (node->attrs[a].type == HONE_ATTR_GRAPH)
-                HONE_TRY(count_ops(o, node->attrs[a].g, capacity, error));
-            for (size_t k = 0; node->attrs[a].type == HONE_ATTR_GRAPHS && k < node->attrs[a].n; k++)
-                HONE_TRY(count_ops(o, node->attrs[a].graphs[k], capacity, error));
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        HONE_TRY(count_ops(o, sub, capacity, error));
     }
     return HONE_OK;
 }

@@ -66,14 +66,6 @@ struct hone__pool {
     atomic_bool stop;
 };
 
-static void relax(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* Returns when *word differs from `seen`, on a wake-up, or for no reason: callers look again. */
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen) {
     syscall(SYS_futex, (uint32_t *)word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
@@ -127,7 +119,7 @@ static bool await_job(hone__pool *pool, uint32_t seen) {
             if (hone__now_ns() - start > pool->spin_ns)
                 break;
         }
-        relax();
+        hone__pool_relax();
     }
     for (;;) {
         uint32_t signal = atomic_load(&pool->signal);
@@ -260,7 +252,7 @@ static void close_job(hone__pool *pool) {
         (uint32_t)(atomic_fetch_and_explicit(&pool->state, ~STATE_OPEN, memory_order_acq_rel) & STATE_JOINED);
     uint64_t start = 0;
     for (unsigned i = 0; atomic_load_explicit(&pool->left, memory_order_acquire) != joined; i++) {
-        relax();
+        hone__pool_relax();
         if (i % 64 != 63)
             continue;
         uint64_t now = hone__now_ns();

@@ -27,6 +27,15 @@ void hone__pool_run(hone__pool *pool, size_t n, hone__pool_fn fn, void *arg);
 typedef void (*hone__pool_range_fn)(void *arg, size_t begin, size_t end, int thread);
 void hone__pool_run_range(hone__pool *pool, size_t n, size_t grain, hone__pool_range_fn fn, void *arg);
 
+/* In a loop that waits for another thread: gives the core's other thread and its power a rest. */
+static inline void hone__pool_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Around a stretch of many calls (a request's run). As long as there are as many such stretches at once as the pool has
  * threads, every caller runs its tasks alone: the cores are busy as it is, and handing work over would only add
  * waiting. pool may be NULL. */

@@ -13,14 +13,7 @@
 
 #include <cmocka.h>
 
-#define OK(expr)                                                                                                       \
-    do {                                                                                                               \
-        hone_error error_;                                                                                             \
-        hone_error *error = &error_;                                                                                   \
-        hone_error_clear(error);                                                                                       \
-        if ((expr) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s (%s)", #expr, error_.message, error_.node);                                               \
-    } while (0)
+#include "support/ok.h"
 
 /* Runs expand_einsum with what clears up behind it, compares, and lists the operators that are left. */
 static void expand(int64_t opset, const char *inputs, const char *body, char *got, size_t size, char *miss) {

@@ -19,14 +19,10 @@ typedef hone_status (*visit_fn)(hone__exec_model *model, const hone__node *node,
 /* Nesting is bounded by what the reader accepts. */
 static hone_status visit_bodies(hone__exec_model *model, const hone__node *node, visit_fn fn, void *user,
                                 hone_error *error) {
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const hone__attr *attr = &node->attrs[i];
-        const size_t n = attr->type == HONE_ATTR_GRAPH ? 1 : attr->type == HONE_ATTR_GRAPHS ? attr->n : 0;
-        for (size_t g = 0; g < n; g++)
-            HONE_FOR_NODES(inner, attr->type == HONE_ATTR_GRAPH ? attr->g : attr->graphs[g]) {
-                HONE_TRY(fn(model, inner, user, error));
-                HONE_TRY(visit_bodies(model, inner, fn, user, error));
-            }
+    HONE_FOR_SUBGRAPHS(body, node)
+    HONE_FOR_NODES(inner, body) {
+        HONE_TRY(fn(model, inner, user, error));
+        HONE_TRY(visit_bodies(model, inner, fn, user, error));
     }
     return HONE_OK;
 }

@@ -300,14 +300,6 @@ hone_status hone__cpu_branches_copy(const hone__exec_plan *from, hone__exec_plan
 
 enum { SPIN_NS = 200000 };
 
-static void relax(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* A step is done: those of the region that waited for it alone are ready. The lock is held, or nobody else runs. */
 static void release_followers(hone__exec_context *ctx, uint32_t step) {
     const hone__cpu_step *done = &ctx->plan->steps[step];
@@ -335,7 +327,7 @@ static void await_ready(hone__exec_context *ctx) {
     pthread_mutex_unlock(&ctx->lock);
     const uint64_t start = hone__now_ns();
     for (unsigned i = 1; ctx->n_ready == 0 && ctx->n_left > 0; i++) {
-        relax();
+        hone__pool_relax();
         if (i % 64 == 0 && hone__now_ns() - start > SPIN_NS)
             break;
     }

@@ -196,17 +196,6 @@ static void gather(void *arg, size_t begin, size_t end, int thread) {
     }
 }
 
-typedef struct patch_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} patch_job;
-
-static void patch_task(void *arg, size_t task, int thread) {
-    const patch_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
 static void depthwise_task(void *arg, size_t task, int thread) { hone__conv_last_run(arg, task, thread); }
 
 static hone_status run(hone__cpu_run *ctx) {
@@ -240,8 +229,7 @@ static hone_status run(hone__cpu_run *ctx) {
                                   .alpha = 1.0f,
                                   .beta = 1.0f,
                                   .act = s->act};
-    patch_job job = {&p->gemm, &args, (char *)ctx->workspace + p->gather_size};
-    hone__pool_run(ctx->pool, p->gemm.n_tasks, patch_task, &job);
+    hone__gemm_run(&p->gemm, &args, (char *)ctx->workspace + p->gather_size, ctx->pool);
     return HONE_OK;
 }
 

@@ -266,17 +266,6 @@ static void sum_range(void *arg, size_t begin, size_t end, int thread) {
     }
 }
 
-typedef struct gemm_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} gemm_job;
-
-static void gemm_task(void *arg, size_t task, int thread) {
-    const gemm_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
 static hone_status run_einsum(hone__cpu_run *ctx) {
     const einsum_plan *p = ctx->plan_state;
     float *y = ctx->out[0]->data, *work = ctx->workspace;
@@ -290,8 +279,7 @@ static hone_status run_einsum(hone__cpu_run *ctx) {
     args.a = arrange(ctx, &p->a, ctx->in[0]->data, work + p->a.offset);
     args.b = arrange(ctx, &p->b, ctx->in[1]->data, work + p->b.offset);
     args.c = p->c.is_plain ? y : work + p->c.offset;
-    gemm_job job = {&p->gemm, &args, work + p->gemm_offset};
-    hone__pool_run(ctx->pool, p->gemm.n_tasks, gemm_task, &job);
+    hone__gemm_run(&p->gemm, &args, work + p->gemm_offset, ctx->pool);
     arrange(ctx, &p->c, args.c, y);
     return HONE_OK;
 }

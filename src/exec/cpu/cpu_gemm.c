@@ -405,17 +405,6 @@ static hone_status plan_gemm(const void *state_, hone__cpu_plan *ctx) {
 
 /* ---- running ---- */
 
-typedef struct gemm_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} gemm_job;
-
-static void gemm_task(void *arg, size_t task, int thread) {
-    const gemm_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
 static hone_status run_gemm(hone__cpu_run *ctx) {
     const gemm_state *state = ctx->state;
     const gemm_plan *p = ctx->plan_state;
@@ -443,8 +432,7 @@ static hone_status run_gemm(hone__cpu_run *ctx) {
         args.z = ctx->in[3]->data;
     args.bias_row = p->is_swapped ? bias_col : bias_row;
     args.bias_col = p->is_swapped ? bias_row : bias_col;
-    gemm_job job = {&p->plan, &args, ctx->workspace};
-    hone__pool_run(ctx->pool, p->plan.n_tasks, gemm_task, &job);
+    hone__gemm_run(&p->plan, &args, ctx->workspace, ctx->pool);
     return HONE_OK;
 }
 

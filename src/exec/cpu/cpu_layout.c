@@ -194,13 +194,8 @@ static void mark_captured(assigner *a, const hone__graph *graph) {
         for (size_t i = 0; graph != a->model->graph && i < node->n_inputs; i++)
             if (node->inputs[i])
                 a->is_captured[node->inputs[i]->id] = true;
-        for (size_t i = 0; i < node->n_attrs; i++) {
-            if (node->attrs[i].type == HONE_ATTR_GRAPH)
-                mark_captured(a, node->attrs[i].g);
-            else if (node->attrs[i].type == HONE_ATTR_GRAPHS)
-                for (size_t k = 0; k < node->attrs[i].n; k++)
-                    mark_captured(a, node->attrs[i].graphs[k]);
-        }
+        HONE_FOR_SUBGRAPHS(sub, node)
+        mark_captured(a, sub);
     }
     for (size_t i = 0; graph != a->model->graph && i < graph->n_outputs; i++)
         a->is_captured[graph->outputs[i]->id] = true;

@@ -169,14 +169,8 @@ static void touch(builder *b, const hone__value *value, uint32_t step) {
 static hone_status touch_captured(builder *b, const hone__graph *sub, uint32_t step);
 
 static hone_status touch_attributes(builder *b, const hone__node *node, uint32_t step) {
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const hone__attr *attr = &node->attrs[i];
-        if (attr->type == HONE_ATTR_GRAPH)
-            HONE_TRY(touch_captured(b, attr->g, step));
-        else if (attr->type == HONE_ATTR_GRAPHS)
-            for (size_t k = 0; k < attr->n; k++)
-                HONE_TRY(touch_captured(b, attr->graphs[k], step));
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    HONE_TRY(touch_captured(b, sub, step));
     return HONE_OK;
 }
 

@@ -112,14 +112,8 @@ static hone_status read_captured(linker *l, const hone__graph *sub, uint32_t ste
 }
 
 static hone_status read_attributes(linker *l, const hone__node *node, uint32_t step) {
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const hone__attr *attr = &node->attrs[i];
-        if (attr->type == HONE_ATTR_GRAPH)
-            HONE_TRY(read_captured(l, attr->g, step));
-        else if (attr->type == HONE_ATTR_GRAPHS)
-            for (size_t k = 0; k < attr->n; k++)
-                HONE_TRY(read_captured(l, attr->graphs[k], step));
-    }
+    HONE_FOR_SUBGRAPHS(sub, node)
+    HONE_TRY(read_captured(l, sub, step));
     return HONE_OK;
 }
 

@@ -211,17 +211,6 @@ typedef struct rnn_job {
     const int32_t *lengths; /* [B], or NULL: all steps */
 } rnn_job;
 
-typedef struct product_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} product_job;
-
-static void product_task(void *arg, size_t task, int thread) {
-    const product_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
 /* c [m][..ldc] = a * b (+ bias) (+ z); a's rows are contiguous. z may be c. */
 static void product(const rnn_job *job, const hone__gemm_plan *plan, const float *a, const float *b, float *c,
                     size_t ldc, const float *bias, const float *z) {
@@ -234,8 +223,7 @@ static void product(const rnn_job *job, const hone__gemm_plan *plan, const float
                                   .ldz = ldc,
                                   .alpha = 1.0f,
                                   .beta = z ? 1.0f : 0.0f};
-    product_job p = {plan, &args, job->workspace};
-    hone__pool_run(job->pool, plan->n_tasks, product_task, &p);
+    hone__gemm_run(plan, &args, job->workspace, job->pool);
 }
 
 static bool is_over(const rnn_job *job, size_t b, size_t t) { return job->lengths && t >= (size_t)job->lengths[b]; }

@@ -388,9 +388,8 @@ static hone_status find_branches(search *s, runner *r, hone_error *error) {
 
 static bool has_subgraphs(const hone__graph *graph) {
     HONE_FOR_NODES(node, graph)
-    for (size_t i = 0; i < node->n_attrs; i++)
-        if (node->attrs[i].type == HONE_ATTR_GRAPH || node->attrs[i].type == HONE_ATTR_GRAPHS)
-            return true; /* what they read is not among their steps' ids */
+    if (hone__node_next_subgraph(node, NULL))
+        return true; /* what they read is not among their steps' ids */
     return false;
 }
 
