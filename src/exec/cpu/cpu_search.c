@@ -23,6 +23,8 @@
 enum { MAX_ALTERNATIVES = 16, MAX_RUNS = 9, MIN_RUNS = 3, TURNS = 4, NO_GROUP = UINT32_MAX };
 /* A trial's timed runs end after about this long. */
 static const double TRIAL_MS = 60.0;
+/* A run that takes longer is timed once a turn, and its caches are warm enough: a search must not take minutes. */
+static const double SLOW_MS = 120.0;
 /* In parts of the rules' time: what an alternative may take at most to be chosen. */
 static const double FASTER = 0.985, FASTER_LAYOUT = 0.97;
 /* A plan that takes this much longer at once is not looked at again. */
@@ -141,9 +143,10 @@ static double run_once(const search *s, runner *r) {
     return status == HONE_OK ? ms : -1.0;
 }
 
-/* One untimed run, which brings the caches back, then timed ones. False when a run fails. */
+/* One untimed run, which brings the caches back, then timed ones; of slow ones a timed one alone. False when a run
+ * fails. */
 static bool sample(const search *s, runner *r, int n_runs) {
-    for (int i = -1; i < n_runs; i++) {
+    for (int i = n_runs > 1 ? -1 : 0; i < n_runs; i++) {
         const double ms = run_once(s, r);
         if (ms < 0.0)
             return false;
@@ -185,6 +188,8 @@ static bool beats(const search *s, const runner *b, const runner *a, size_t g, d
 
 static int runs_for(double ms) {
     const double n = ms > 0.0 ? TRIAL_MS / ms : MAX_RUNS;
+    if (ms > SLOW_MS)
+        return 1;
     return n < MIN_RUNS ? MIN_RUNS : n > MAX_RUNS ? MAX_RUNS : (int)n;
 }
 
@@ -350,9 +355,13 @@ enum { STEP_RUNS = 3 };
 /* The least time of every step, on one thread or on all. */
 static bool time_steps(const search *s, runner *r, bool is_single, double *ms) {
     r->ctx->is_single = is_single;
+    int n_runs = STEP_RUNS;
     bool ok = true;
-    for (int run = 0; run <= STEP_RUNS && ok; run++) {
-        ok = run_once(s, r) >= 0.0;
+    for (int run = 0; run <= n_runs && ok; run++) {
+        const double took = run_once(s, r);
+        ok = took >= 0.0;
+        if (run == 0 && took > SLOW_MS)
+            n_runs = 1;
         for (size_t i = 0; i < r->plan->n_steps && ok && run; i++)
             ms[i] = run == 1 || r->ctx->step_ms[i] < ms[i] ? r->ctx->step_ms[i] : ms[i];
     }
