@@ -7,8 +7,8 @@
 #include "fma_peak.h"
 
 #include "base/alloc.h"
+#include "exec/cpu/cpu_product.h"
 #include "hw/hw.h"
-#include "kernels/gemm/gemm.h"
 #include "pool/pool.h"
 
 #include <math.h>
@@ -145,7 +145,7 @@ static int run_shape(const shape *s, const hone__gemm_config *config, hone__pool
             if (s->kind == 'w')
                 args.b = packed + r % copies * packed_count;
             const int64_t t0 = clock_ns();
-            hone__gemm_run(&plan, &args, workspace, pool);
+            hone__gemm_execute(&plan, &args, workspace, pool);
             const double t = (double)(clock_ns() - t0) * 1e-9;
             best = fmin(best, t);
             if (n_times < MAX_TIMES)

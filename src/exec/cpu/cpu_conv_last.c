@@ -5,9 +5,9 @@
 #include "base/alloc.h"
 #include "exec/cpu/cpu_activation.h"
 #include "exec/cpu/cpu_conv.h"
+#include "exec/cpu/cpu_product.h"
 #include "exec/cpu/cpu_registry.h"
 #include "kernels/conv/conv_ops.h"
-#include "kernels/gemm/gemm.h"
 
 enum { MAX_PLANE = 8 << 20, GRAIN_BYTES = 32 << 10 };
 
@@ -229,7 +229,7 @@ static hone_status run(hone__cpu_run *ctx) {
                                   .alpha = 1.0f,
                                   .beta = 1.0f,
                                   .act = s->act};
-    hone__gemm_run(&p->gemm, &args, (char *)ctx->workspace + p->gather_size, ctx->pool);
+    hone__gemm_execute(&p->gemm, &args, (char *)ctx->workspace + p->gather_size, ctx->pool);
     return HONE_OK;
 }
 

@@ -6,8 +6,8 @@
  * already, multiplied by kernels/gemm, and the product copied to the result's order. A label that an operand lacks, or
  * of which it has one element beside several, has stride 0; one that it has twice, the sum of both strides. */
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_product.h"
 #include "exec/cpu/cpu_registry.h"
-#include "kernels/gemm/gemm.h"
 #include "ops/op_einsum.h"
 
 enum { MAX_LABELS = 2 * HONE_MAX_RANK, GRAIN_ELEMENTS = 8192 };
@@ -279,7 +279,7 @@ static hone_status run_einsum(hone__cpu_run *ctx) {
     args.a = arrange(ctx, &p->a, ctx->in[0]->data, work + p->a.offset);
     args.b = arrange(ctx, &p->b, ctx->in[1]->data, work + p->b.offset);
     args.c = p->c.is_plain ? y : work + p->c.offset;
-    hone__gemm_run(&p->gemm, &args, work + p->gemm_offset, ctx->pool);
+    hone__gemm_execute(&p->gemm, &args, work + p->gemm_offset, ctx->pool);
     arrange(ctx, &p->c, args.c, y);
     return HONE_OK;
 }

@@ -7,8 +7,8 @@
 #include "base/mapping.h"
 #include "exec/cpu/cpu_activation.h"
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_product.h"
 #include "exec/cpu/cpu_registry.h"
-#include "kernels/gemm/gemm.h"
 
 #include <hone/machine.h>
 
@@ -432,7 +432,7 @@ static hone_status run_gemm(hone__cpu_run *ctx) {
         args.z = ctx->in[3]->data;
     args.bias_row = p->is_swapped ? bias_col : bias_row;
     args.bias_col = p->is_swapped ? bias_row : bias_col;
-    hone__gemm_run(&p->plan, &args, ctx->workspace, ctx->pool);
+    hone__gemm_execute(&p->plan, &args, ctx->workspace, ctx->pool);
     return HONE_OK;
 }
 

@@ -5,8 +5,8 @@
  * x [T,B,I], w [D,G*H,I], r [D,G*H,H], bias [D,2*G*H], y [T,D,B,H]; G = 4 gates for LSTM, 3 for GRU. */
 #include "base/alloc.h"
 #include "exec/cpu/cpu_bind.h"
+#include "exec/cpu/cpu_product.h"
 #include "exec/cpu/cpu_registry.h"
-#include "kernels/gemm/gemm.h"
 #include "kernels/rnn/rnn.h"
 
 enum { MAX_DIRECTIONS = 2 };
@@ -223,7 +223,7 @@ static void product(const rnn_job *job, const hone__gemm_plan *plan, const float
                                   .ldz = ldc,
                                   .alpha = 1.0f,
                                   .beta = z ? 1.0f : 0.0f};
-    hone__gemm_run(plan, &args, job->workspace, job->pool);
+    hone__gemm_execute(plan, &args, job->workspace, job->pool);
 }
 
 static bool is_over(const rnn_job *job, size_t b, size_t t) { return job->lengths && t >= (size_t)job->lengths[b]; }

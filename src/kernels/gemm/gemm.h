@@ -166,8 +166,5 @@ typedef struct hone__gemm_args {
 
 void hone__gemm_run_task(const hone__gemm_plan *plan, const hone__gemm_args *args, size_t task, int thread,
                          void *workspace);
-/* All tasks of the plan, on the pool's threads. */
-struct hone__pool;
-void hone__gemm_run(const hone__gemm_plan *plan, const hone__gemm_args *args, void *workspace, struct hone__pool *pool);
 
 #endif

@@ -2,7 +2,6 @@
 #include "gemm.h"
 
 #include "base/checked.h"
-#include "pool/pool.h"
 
 /* A task's part of one product of the batch, with its operands. */
 typedef struct part {
@@ -191,20 +190,4 @@ void hone__gemm_run_task(const hone__gemm_plan *plan, const hone__gemm_args *arg
         else
             run_blocked(&t);
     }
-}
-
-typedef struct gemm_job {
-    const hone__gemm_plan *plan;
-    const hone__gemm_args *args;
-    void *workspace;
-} gemm_job;
-
-static void gemm_task(void *arg, size_t task, int thread) {
-    const gemm_job *job = arg;
-    hone__gemm_run_task(job->plan, job->args, task, thread, job->workspace);
-}
-
-void hone__gemm_run(const hone__gemm_plan *plan, const hone__gemm_args *args, void *workspace, hone__pool *pool) {
-    gemm_job job = {plan, args, workspace};
-    hone__pool_run(pool, plan->n_tasks, gemm_task, &job);
 }
