@@ -86,7 +86,7 @@ static bool may_turn(const hone__node *node) {
 }
 
 static bool is_in(const region *r, const hone__node *node) {
-    return node && node->graph == r->ctx->graph && r->mark[node->id] == 2;
+    return node && node->graph == r->ctx->graph && node->id < r->n_marks && r->mark[node->id] == 2;
 }
 
 static bool is_entry(const hone__value *value) { return value->producer && is_perm(value->producer, TO_FIRST); }
