@@ -98,7 +98,8 @@ hone_status hone__cpu_branches_sort(hone__exec_plan *plan, uint32_t **depths, ui
     for (size_t i = 0; i < plan->model->n_nodes; i++) /* several nodes may be one step */
         if (plan->node_step[i] >= 0)
             plan->node_step[i] = moved[plan->node_step[i]];
-    memcpy(plan->steps, sorted, n * sizeof *sorted);
+    if (n) /* a plan without steps has no array */
+        memcpy(plan->steps, sorted, n * sizeof *sorted);
     *n_depths = n ? (*depths)[n - 1] + 1 : 1;
     find_users(plan);
 cleanup:
